@@ -1,0 +1,1 @@
+"""The web side: pages, REST API, command line, and the scribe that records verdicts. Never imports graders."""

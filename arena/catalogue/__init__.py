@@ -1,0 +1,1 @@
+"""Catalogue: challenges as loaded from their packages, their data, and the pages that describe them."""

@@ -1,0 +1,1 @@
+"""Leaderboard: standings, ranks, pages of fifty."""

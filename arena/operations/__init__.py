@@ -1,0 +1,1 @@
+"""Operations: what an administrator sees and does: queue, graders, failures, datasets."""

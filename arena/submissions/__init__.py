@@ -1,0 +1,1 @@
+"""Submissions: uploads, quota, the queue outbox, verdicts."""

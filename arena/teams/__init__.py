@@ -1,0 +1,1 @@
+"""Teams: who competes in one challenge."""

@@ -1,0 +1,138 @@
+"""Why a submission or a package is refused: one closed enumeration, one sentence for each member.
+
+    ChallengeError
+    ├── InvalidSubmission    the participant's fault: reaches the participant, never holds hidden data
+    ├── InvalidManifest      the organiser's fault: names the file, the field and the mend
+    ├── InvalidMessage       a message on the wire is malformed, or of another protocol
+    └── InvalidSource        a downloaded file is not the one its checksum promises
+
+Anything else that is raised while grading is ours: its trace reaches the operator only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+FIRST_FAULTS = 5
+"""How many faults of one submission are told one by one; the rest are counted."""
+
+
+class Reason(StrEnum):
+    """Why a submission is rejected. Closed: the page, the API and the docs list exactly these."""
+
+    EMPTY_FILE = "empty_file"
+    TOO_LARGE = "too_large"
+    WRONG_TYPE = "wrong_type"
+    NOT_UTF8 = "not_utf8"
+    EXPANDS_TOO_MUCH = "expands_too_much"
+    PICKLED_OBJECT = "pickled_object"
+    MALFORMED = "malformed"
+    CELL_TOO_LARGE = "cell_too_large"
+    TOO_MANY_COLUMNS = "too_many_columns"
+    MISSING_COLUMN = "missing_column"
+    UNKNOWN_COLUMN = "unknown_column"
+    DUPLICATE_COLUMN = "duplicate_column"
+    WRONG_DTYPE = "wrong_dtype"
+    WRONG_SHAPE = "wrong_shape"
+    EMPTY_CELL = "empty_cell"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_LABEL = "unknown_label"
+    DUPLICATE_ID = "duplicate_id"
+    MISSING_ID = "missing_id"
+    UNKNOWN_ID = "unknown_id"
+    SCORE_UNDEFINED = "score_undefined"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.EMPTY_FILE: "The file is empty. Upload the predictions file itself.",
+    Reason.TOO_LARGE: "The file has {size_bytes} bytes; at most {limit_bytes} are accepted.",
+    Reason.WRONG_TYPE: "The file looks like {found}; this challenge takes {expected}.",
+    Reason.NOT_UTF8: "The file is not UTF-8 (first odd byte at position {position}). Save it as UTF-8.",
+    Reason.EXPANDS_TOO_MUCH: (
+        "Unpacked, the file would have {size_bytes} bytes; at most {limit_bytes} are accepted."
+    ),
+    Reason.PICKLED_OBJECT: (
+        "Array `{column}` holds pickled Python objects. Save plain numeric or text arrays instead."
+    ),
+    Reason.MALFORMED: "The file cannot be read as {expected}: {problem}.",
+    Reason.CELL_TOO_LARGE: "Row {row}: a cell has more than {limit_bytes} bytes. Shorten it.",
+    Reason.TOO_MANY_COLUMNS: "The file has {found} columns; expected {expected}.",
+    Reason.MISSING_COLUMN: "Column `{column}` is missing. The header must be: {expected}.",
+    Reason.UNKNOWN_COLUMN: "Column `{column}` is not expected. The header must be: {expected}.",
+    Reason.DUPLICATE_COLUMN: "Column `{column}` appears twice in the header. Keep one.",
+    Reason.WRONG_DTYPE: "Column `{column}` is {found}; it must be {expected}.",
+    Reason.WRONG_SHAPE: "Array `{column}` has shape {found}; it must be {expected}.",
+    Reason.EMPTY_CELL: "Row {row}: `{column}` is empty. Give a value for every row.",
+    Reason.NOT_A_NUMBER: "Row {row}: `{column}` is `{value}`; it must be a number.",
+    Reason.NOT_FINITE: "Row {row}: `{column}` is {value}; it must be a finite number.",
+    Reason.OUT_OF_RANGE: "Row {row}: `{column}` is {value}; it must lie in {expected}.",
+    Reason.UNKNOWN_LABEL: "Row {row}: `{column}` is `{value}`; it must be one of {expected}.",
+    Reason.DUPLICATE_ID: "Row {row}: id `{value}` appears more than once. Give each id once.",
+    Reason.MISSING_ID: "Id `{value}` is missing. Give one row for every id of the sample submission.",
+    Reason.UNKNOWN_ID: "Row {row}: id `{value}` is not in the sample submission. Remove the row.",
+    Reason.SCORE_UNDEFINED: "The metric has no finite value for these predictions: {problem}.",
+    Reason.TIMED_OUT: "Grading took more than {limit_seconds} s and was stopped.",
+    Reason.OUT_OF_MEMORY: "Grading needed more than {limit_bytes} bytes of memory and was stopped.",
+}
+"""English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a submission: a reason and the facts that its sentence names."""
+
+    reason: Reason
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """The English sentence that says what is wrong, where, and what to do."""
+        return SENTENCES[self.reason].format_map(self.facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fault as JSON-ready data."""
+        return {"reason": self.reason.value, "facts": dict(self.facts)}
+
+
+class ChallengeError(Exception):
+    """Root of the errors that this package raises."""
+
+
+class InvalidSubmission(ChallengeError):
+    """A submission that breaks the challenge's rules; every word of it reaches the participant.
+
+    Args:
+        faults: The first faults, at least one and at most `FIRST_FAULTS`.
+        count: Number of all faults found, at least ``len(faults)``.
+    """
+
+    def __init__(self, faults: list[Fault], count: int | None = None) -> None:
+        if not faults:
+            message = "an invalid submission needs at least one fault"
+            raise ValueError(message)
+        self.faults = faults[:FIRST_FAULTS]
+        self.count = max(count or 0, len(faults))
+        super().__init__(" ".join(fault.sentence for fault in self.faults))
+
+    @classmethod
+    def because(cls, reason: Reason, **facts: str | float) -> InvalidSubmission:
+        """Make the error of a single fault."""
+        return cls([Fault(reason, dict(facts))])
+
+
+class InvalidManifest(ChallengeError):
+    """A `challenge.toml` that cannot be used; the message names the field and the mend."""
+
+
+class InvalidMessage(ChallengeError):
+    """A queue message that is malformed, or speaks another protocol."""
+
+
+class InvalidSource(ChallengeError):
+    """A real data file that is missing, of another size, or of another sha256 than its manifest says."""

@@ -1,0 +1,191 @@
+"""The messages that the web and the graders exchange over the queue: JSON, versioned, checked on both sides.
+
+    web ──GradeJob──▶ grader ──Verdict──▶ scribe            queues grade-cpu | grade-gpu, verdicts
+    web ──PrepareJob─▶ grader ──PrepareReport──▶ scribe     queues prepare, verdicts
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from challenges.errors import InvalidMessage
+from challenges.records import RecordError, dump_record, parse_record
+
+PROTOCOL = 1
+
+QUEUE_GRADE_CPU = "grade-cpu"
+QUEUE_GRADE_GPU = "grade-gpu"
+QUEUE_PREPARE = "prepare"
+QUEUE_VERDICTS = "verdicts"
+
+FUNCTION_GRADE = "graders.jobs.grade"
+FUNCTION_PREPARE = "graders.jobs.prepare"
+FUNCTION_RECORD_VERDICT = "arena.submissions.jobs.record"
+FUNCTION_RECORD_REPORT = "arena.catalogue.jobs.record"
+"""The only four names that may travel; each side refuses every other one."""
+
+Message = TypeVar("Message", bound="GradeJob | Verdict | PrepareJob | PrepareReport")
+
+
+class Outcome(StrEnum):
+    """How grading ended."""
+
+    SCORED = "scored"
+    REJECTED = "rejected"
+    """The participant's fault; `faults` says why."""
+    FAILED = "failed"
+    """Ours; `trace` is for the operator only."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a dataset's public side, or one uploaded file."""
+
+    name: str
+    """Plain file name, no directory."""
+    size_bytes: int
+    digest: str
+    """sha256, lower-case hex."""
+
+
+@dataclass(frozen=True)
+class GradeJob:
+    """Ask a grader to score one attempt of one submission."""
+
+    submission_id: str
+    attempt: int
+    """1, 2, 3 …; a verdict of another attempt is ignored."""
+    slug: str
+    dataset: str
+    """Version of the data, `<source>-v<generator version>-<n>`; names the folder on both sides."""
+    dataset_digest: str
+    package_digest: str
+    url: str
+    """Where the upload can be read: `file://` under the shared storage root, or a signed `https://` URL."""
+    file: DataFile
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one side (public or private) of the hidden rows says."""
+
+    score: float
+    """The challenge's metric, in its own unit."""
+    standard_error: float | None = None
+    """Bootstrap standard error of `score` (item-level resamples), in the metric's unit."""
+    secondary: dict[str, float] = field(default_factory=dict)
+    """Secondary metrics by name."""
+    rows: int = 0
+    """Number of hidden rows on this side."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is needed to reproduce a score."""
+
+    grader: str
+    """Name of the grader process."""
+    grader_version: str
+    package_digest: str
+    dataset_digest: str
+    device: str = "cpu"
+    seed: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class WireFault:
+    """A `challenges.errors.Fault` on the wire."""
+
+    reason: str
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of grading one attempt."""
+
+    submission_id: str
+    attempt: int
+    outcome: Outcome
+    public: Scores | None = None
+    private: Scores | None = None
+    faults: list[WireFault] = field(default_factory=list)
+    """First faults, when rejected."""
+    fault_count: int = 0
+    """Number of all faults, at least ``len(faults)``."""
+    diagnostics: list[dict[str, Any]] = field(default_factory=list)
+    """Public-side diagnostics, each `{"kind": …, "title": {"en": …, "zh": …}, …}`."""
+    provenance: Provenance | None = None
+    trace: str | None = None
+    """Python traceback, when failed. For the operator only."""
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class PrepareJob:
+    """Ask a grader to make a challenge's data: public files, and hidden answers in the vault."""
+
+    dataset_id: str
+    slug: str
+    dataset: str
+    """The version to write, as in `GradeJob.dataset`."""
+    source: str
+    """`offline`, or the name of a real source of the manifest."""
+    package_digest: str
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What came of a `PrepareJob`; holds public facts only."""
+
+    dataset_id: str
+    slug: str
+    ready: bool
+    digest: str | None = None
+    """sha256 of the data manifest (public and hidden file digests, generator and library versions)."""
+    files: list[DataFile] = field(default_factory=list)
+    """Public files, in the order to list them."""
+    seconds: float = 0.0
+    trace: str | None = None
+    """Why it failed. For the operator only."""
+    protocol: int = PROTOCOL
+
+
+def dump_message(message: GradeJob | Verdict | PrepareJob | PrepareReport) -> str:
+    """The message as JSON text; refuses NaN and infinity."""
+    return json.dumps(dump_record(message), ensure_ascii=False, allow_nan=False)
+
+
+def parse_message(cls: type[Message], text: str) -> Message:
+    """Parse and check a message.
+
+    Raises:
+        InvalidMessage: The text is not JSON, a field is unknown, missing or mistyped, or the protocol differs.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise InvalidMessage(f"not JSON: {error}") from error
+    if isinstance(data, dict) and data.get("protocol") != PROTOCOL:
+        raise InvalidMessage(f"protocol {data.get('protocol')!r}; this side speaks {PROTOCOL}")
+    try:
+        return parse_record(cls, data)
+    except RecordError as error:
+        raise InvalidMessage(str(error)) from error
+
+
+def grade_job_id(submission_id: str, attempt: int) -> str:
+    """The unique queue id of one attempt, which makes sending it twice harmless."""
+    return f"grade-{submission_id}-{attempt}"
+
+
+def prepare_job_id(dataset_id: str) -> str:
+    """The unique queue id of one dataset's preparation."""
+    return f"prepare-{dataset_id}"

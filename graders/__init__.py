@@ -1,0 +1,1 @@
+"""Graders: everything that scores. Never imports the web."""

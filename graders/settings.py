@@ -1,0 +1,35 @@
+"""Settings of a grader, from the environment alone. No database variable exists here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HERE = Path(__file__).resolve().parent
+
+
+class GraderSettings(BaseSettings):
+    """What an operator can set for a grader. Each field is `ARENA_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
+
+    redis_url: str = Field(description="Redis, `redis://…` or `unix://…`.")
+    storage_url: str = Field(
+        description="Root of blobs: `uploads/` is read, `public/` is written when preparing."
+    )
+    vault_url: str = Field(description="Root of hidden answers and the installation's secret, `file:///…`.")
+    challenges_dir: Path = Field(default=_HERE.parent / "challenges", description="Folder of challenge packages.")
+    queues: str = Field(default="grade-cpu,prepare", description="Queues to listen to, in order of priority.")
+    source_base_url: str = Field(
+        default="", description="Mirror for real data files: replaces scheme and host of each source URL."
+    )
+    log_format: str = Field(default="console", description="`console` or `json`.")
+
+
+@lru_cache
+def get_settings() -> GraderSettings:
+    """The settings of this process, read once."""
+    return GraderSettings()
