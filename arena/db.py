@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Enum, MetaData, create_engine, text
-from sqlalchemy.dialects.postgresql import JSONB, UUID as PgUUID
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -43,7 +43,6 @@ class Model(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[dict[str, Any]]: JSONB,
         list[str]: JSONB,
-        UUID: PgUUID(as_uuid=True),
         StrEnum: Enum(StrEnum, native_enum=False, length=20, values_callable=_enum_values),
     }
 

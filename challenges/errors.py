@@ -54,9 +54,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TOO_LARGE: "The file has {size_bytes} bytes; at most {limit_bytes} are accepted.",
     Reason.WRONG_TYPE: "The file looks like {found}; this challenge takes {expected}.",
     Reason.NOT_UTF8: "The file is not UTF-8 (first odd byte at position {position}). Save it as UTF-8.",
-    Reason.EXPANDS_TOO_MUCH: (
-        "Unpacked, the file would have {size_bytes} bytes; at most {limit_bytes} are accepted."
-    ),
+    Reason.EXPANDS_TOO_MUCH: ("Unpacked, the file would have {size_bytes} bytes; at most {limit_bytes} are accepted."),
     Reason.PICKLED_OBJECT: (
         "Array `{column}` holds pickled Python objects. Save plain numeric or text arrays instead."
     ),

@@ -255,6 +255,6 @@ def _check_thresholds(manifest: Manifest) -> None:
     )
 
 
-def _require(holds: bool, problem: str) -> None:  # noqa: FBT001 - reads as a sentence at the call
+def _require(holds: bool, problem: str) -> None:
     if not holds:
         raise RecordError(problem)

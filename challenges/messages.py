@@ -1,7 +1,7 @@
 """The messages that the web and the graders exchange over the queue: JSON, versioned, checked on both sides.
 
-    web ──GradeJob──▶ grader ──Verdict──▶ scribe            queues grade-cpu | grade-gpu, verdicts
-    web ──PrepareJob─▶ grader ──PrepareReport──▶ scribe     queues prepare, verdicts
+web ──GradeJob──▶ grader ──Verdict──▶ scribe            queues grade-cpu | grade-gpu, verdicts
+web ──PrepareJob─▶ grader ──PrepareReport──▶ scribe     queues prepare, verdicts
 """
 
 from __future__ import annotations

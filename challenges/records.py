@@ -46,7 +46,7 @@ def parse_record(cls: type[T], data: object, path: str = "") -> T:
     return cls(**values)
 
 
-def dump_record(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def dump_record(value: object) -> Any:
     """The record as JSON-ready data; enums become their values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: dump_record(getattr(value, f.name)) for f in dataclasses.fields(value)}
@@ -63,7 +63,7 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _parse_value(hint: Any, value: object, path: str) -> Any:  # noqa: ANN401, C901, PLR0911
+def _parse_value(hint: Any, value: object, path: str) -> Any:  # noqa: PLR0911
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if hint is Any or hint is object:
@@ -85,7 +85,7 @@ def _parse_value(hint: Any, value: object, path: str) -> Any:  # noqa: ANN401, C
     return _parse_scalar(hint, value, path)
 
 
-def _parse_union(arguments: tuple[Any, ...], value: object, path: str) -> Any:  # noqa: ANN401
+def _parse_union(arguments: tuple[Any, ...], value: object, path: str) -> Any:
     if value is None and type(None) in arguments:
         return None
     problems = []
@@ -107,7 +107,7 @@ def _parse_enum(hint: type[enum.Enum], value: object, path: str) -> enum.Enum:
         raise RecordError(f"{path} is {value!r}; it must be one of {known}") from None
 
 
-def _parse_scalar(hint: type, value: object, path: str) -> Any:  # noqa: ANN401
+def _parse_scalar(hint: type, value: object, path: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is not bool and isinstance(value, bool):

@@ -17,9 +17,7 @@ class GraderSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
 
     redis_url: str = Field(description="Redis, `redis://…` or `unix://…`.")
-    storage_url: str = Field(
-        description="Root of blobs: `uploads/` is read, `public/` is written when preparing."
-    )
+    storage_url: str = Field(description="Root of blobs: `uploads/` is read, `public/` is written when preparing.")
     vault_url: str = Field(description="Root of hidden answers and the installation's secret, `file:///…`.")
     challenges_dir: Path = Field(default=_HERE.parent / "challenges", description="Folder of challenge packages.")
     queues: str = Field(default="grade-cpu,prepare", description="Queues to listen to, in order of priority.")

@@ -24,9 +24,7 @@ class Standing(Model):
     """A team's best result on one board of one dataset."""
 
     __tablename__ = "standing"
-    __table_args__ = (
-        Index("ix_standing_rank", "dataset_id", "board", "sort_key", "achieved_at", "team_id"),
-    )
+    __table_args__ = (Index("ix_standing_rank", "dataset_id", "board", "sort_key", "achieved_at", "team_id"),)
 
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
     board: Mapped[Board] = mapped_column(primary_key=True)
