@@ -10,10 +10,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import DateTime, Enum, MetaData, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from uuid_utils.compat import uuid7
+
+from arena.settings import MIGRATIONS_DIR
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -73,3 +77,16 @@ def make_sessions(engine: Engine) -> sessionmaker[Session]:
 def notify(session: Session, payload: str) -> None:
     """Tell every web process what changed; delivered when the transaction commits, and only then."""
     session.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+
+
+def migrations_config(url: str) -> Config:
+    """What Alembic needs to know; there is no ini file."""
+    config = Config(attributes={"url": url})
+    config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest version; several processes may do so at once."""
+    command.upgrade(migrations_config(url), "head")

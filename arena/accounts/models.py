@@ -48,7 +48,11 @@ class LoginSession(Model):
 
     __tablename__ = "login_session"
 
-    digest: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    """Names the session on the settings page; proves nothing."""
+    digest: Mapped[str] = mapped_column(unique=True)
+    previous_digest: Mapped[str | None] = mapped_column(unique=True)
+    """Of the secret before the last rotation: requests under way with it are answered for a short while."""
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     csrf_token: Mapped[str]
     user_agent: Mapped[str] = mapped_column(default="")
