@@ -189,3 +189,18 @@ def grade_job_id(submission_id: str, attempt: int) -> str:
 def prepare_job_id(dataset_id: str) -> str:
     """The unique queue id of one dataset's preparation."""
     return f"prepare-{dataset_id}"
+
+
+def verdict_job_id(submission_id: str, attempt: int) -> str:
+    """The unique queue id of one attempt's verdict."""
+    return f"verdict-{submission_id}-{attempt}"
+
+
+def report_job_id(dataset_id: str) -> str:
+    """The unique queue id of the report on one dataset's preparation."""
+    return f"report-{dataset_id}"
+
+
+def durations_key(queue: str) -> str:
+    """The Redis list where graders leave the seconds of a queue's recent jobs, the newest first."""
+    return f"arena:durations:{queue}"
