@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from arena.accounts.models import ApiToken, Role, User
 from arena.catalogue.models import Challenge, ChallengeState, Dataset, DatasetState
-from arena.leaderboard.models import Board, Standing
+from arena.leaderboard.models import Board, BoardRevision, Standing
 from arena.security import hash_password
 from arena.submissions.models import Status, Submission
 from arena.teams.models import Membership, Team
@@ -152,7 +152,12 @@ def make_standing(
     db: Session, submission: Submission, score: float, *, board: Board = Board.PUBLIC, **columns: Any
 ) -> Standing:
     """The standing of a submission's team, higher scores first unless `sort_key=` says otherwise."""
-    columns = {"sort_key": -score, "achieved_at": submission.created_at} | columns
+    boards = db.get(BoardRevision, submission.dataset_id) or BoardRevision(
+        dataset_id=submission.dataset_id, revision=0, epoch=0
+    )
+    boards.revision += 1
+    db.add(boards)
+    columns = {"sort_key": -score, "achieved_at": submission.created_at, "revision": boards.revision} | columns
     standing = Standing(
         dataset_id=submission.dataset_id,
         board=board,

@@ -205,6 +205,7 @@ def upgrade() -> None:
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("achieved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("submissions", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_standing_dataset_id_dataset"), ondelete="CASCADE"
         ),
@@ -217,11 +218,24 @@ def upgrade() -> None:
     op.create_index(
         "ix_standing_rank", "standing", ["dataset_id", "board", "sort_key", "achieved_at", "team_id"], unique=False
     )
+    op.create_index("ix_standing_revision", "standing", ["dataset_id", "board", "revision"], unique=False)
+    op.create_table(
+        "board_revision",
+        sa.Column("dataset_id", sa.Uuid(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_board_revision_dataset_id_dataset"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("dataset_id", name=op.f("pk_board_revision")),
+    )
 
 
 def downgrade() -> None:
     """Undo it."""
     op.drop_constraint("fk_challenge_dataset_id_dataset", "challenge", type_="foreignkey")
+    op.drop_table("board_revision")
+    op.drop_index("ix_standing_revision", table_name="standing")
     op.drop_index("ix_standing_rank", table_name="standing")
     op.drop_table("standing")
     op.drop_index("ix_submission_user_created", table_name="submission")
