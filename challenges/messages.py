@@ -191,14 +191,45 @@ def prepare_job_id(dataset_id: str) -> str:
     return f"prepare-{dataset_id}"
 
 
-def verdict_job_id(submission_id: str, attempt: int) -> str:
-    """The unique queue id of one attempt's verdict."""
-    return f"verdict-{submission_id}-{attempt}"
+@dataclass(frozen=True)
+class Route:
+    """The names under which a job travels, and the answer to it."""
+
+    function: str
+    job_id: str
+    answer_function: str
+    answer_id: str
 
 
-def report_job_id(dataset_id: str) -> str:
-    """The unique queue id of the report on one dataset's preparation."""
-    return f"report-{dataset_id}"
+def route_of(job: GradeJob | PrepareJob) -> Route:
+    """How a job and its answer are called on the queue."""
+    if isinstance(job, PrepareJob):
+        return Route(
+            FUNCTION_PREPARE, prepare_job_id(job.dataset_id), FUNCTION_RECORD_REPORT, f"report-{job.dataset_id}"
+        )
+    attempt = f"{job.submission_id}-{job.attempt}"
+    job_id = grade_job_id(job.submission_id, job.attempt)
+    return Route(FUNCTION_GRADE, job_id, FUNCTION_RECORD_VERDICT, f"verdict-{attempt}")
+
+
+def parse_job(function: str, text: str) -> GradeJob | PrepareJob:
+    """The message of a job, by the name of the function it is for.
+
+    Raises:
+        InvalidMessage: It is malformed, or no grader has such a function.
+    """
+    if function == FUNCTION_GRADE:
+        return parse_message(GradeJob, text)
+    if function == FUNCTION_PREPARE:
+        return parse_message(PrepareJob, text)
+    raise InvalidMessage(f"{function} is not a grader's function")
+
+
+def failure_of(job: GradeJob | PrepareJob, trace: str) -> Verdict | PrepareReport:
+    """The answer that says a job failed, and it was not the participant's fault."""
+    if isinstance(job, PrepareJob):
+        return PrepareReport(job.dataset_id, job.slug, ready=False, trace=trace)
+    return Verdict(job.submission_id, job.attempt, Outcome.FAILED, trace=trace)
 
 
 def durations_key(queue: str) -> str:
