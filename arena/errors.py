@@ -2,7 +2,7 @@
 
     ArenaError
     ├── NotFound 404          ├── Forbidden 403 ── ScopeMissing, CsrfFailed, AdminOnly
-    ├── NotLoggedIn 401       ├── Conflict 409 ─── NameTaken, ChallengeClosed, NotReady
+    ├── NotLoggedIn 401       ├── Conflict 409 ─── NameTaken, ChallengeClosed, NotReady, NotStarted
     ├── Invalid 422           ├── TooLarge 413     └── IdempotencyMismatch
     ├── UnsupportedType 415   ├── EmptyUpload 422
     └── TooMany 429 ───────── QuotaUsed, RateLimited
@@ -113,6 +113,13 @@ class ChallengeClosed(Conflict):
 
     code = "challenge_closed"
     sentence = "{slug} takes no submissions: it is closed, or its deadline has passed."
+
+
+class NotStarted(Conflict):
+    """The challenge opens later; neither its data nor its uploads exist before."""
+
+    code = "not_started"
+    sentence = "{slug} opens at {opens_at} (UTC)."
 
 
 class NotReady(Conflict):
