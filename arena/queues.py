@@ -83,7 +83,7 @@ class Queues(Gauges):
 
     def listen(
         self,
-        functions: Mapping[str, Callable[[str], None]],
+        functions: Mapping[str, Callable[[str], object]],
         stop: threading.Event,
         *,
         transient: tuple[type[Exception], ...] = (),
@@ -171,7 +171,7 @@ class Refused(Exception):
 class _GuardedJob(Job):
     """A job that can call what it was given, and nothing else: no dotted name, no callback, no webhook, no retry."""
 
-    functions: Mapping[str, Callable[[str], None]] = {}
+    functions: Mapping[str, Callable[[str], object]] = {}
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)
@@ -208,7 +208,7 @@ class _Listener(SimpleWorker):
     def __init__(
         self,
         redis: Redis,
-        functions: Mapping[str, Callable[[str], None]],
+        functions: Mapping[str, Callable[[str], object]],
         stop: threading.Event,
         transient: tuple[type[Exception], ...],
     ) -> None:
@@ -260,14 +260,16 @@ class _Listener(SimpleWorker):
         cast("_GuardedJob", job).functions = self._functions
         self.execute_job(job, self.queues[0])
 
-    def _patient(self, function: Callable[[str], None]) -> Callable[[str], None]:
+    def _patient(self, function: Callable[[str], object]) -> Callable[[str], None]:
         def run(text: str) -> None:
             delay = 0.1
             while True:
                 try:
-                    return function(text)
+                    function(text)
                 except self._transient as error:
-                    log.warning("will be tried again", error=repr(error), wait_seconds=delay)
+                    log.warning("will be tried again", error=type(error).__name__, wait_seconds=delay)
+                else:
+                    return
                 if self._stop.wait(delay):
                     raise HandedBack
                 delay = min(2 * delay, 5.0)
