@@ -1,0 +1,284 @@
+"""Columns of an upload, checked cell by cell and brought into the order of the hidden answers.
+
+Labels become codes (their place in the manifest's list), numbers become float64; every odd cell becomes a fault that
+names its row and column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from challenges.errors import Fault, Reason
+from challenges.manifest import Column, ColumnType
+from graders.faults import show_labels
+from graders.tables import CELL_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graders.faults import Faults
+
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of one row may be from summing to 1."""
+_LARGEST_TABLE = 65_536
+_NOT_FINITE_WORDS = ("nan", "inf", "infinity", "+inf", "-inf", "+infinity", "-infinity", "-nan", "+nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Submitted columns in the order of the hidden answers."""
+
+    columns: dict[str, NDArray[Any]]
+    """Label codes (int32), numbers (float64) or texts (objects), each of shape (rows,)."""
+    block: NDArray[np.float64]
+    """All number columns, shape (columns, rows); `columns` holds views of it."""
+    numbers: list[str] = field(default_factory=list)
+    """Names of the block's rows."""
+
+    def has(self, name: str) -> bool:
+        """Whether the column was submitted."""
+        return name in self.columns
+
+    def matrix(self, names: list[str]) -> NDArray[Any]:
+        """One column, shape (rows,), or several number columns, shape (rows, columns), without copying neighbours."""
+        if len(names) == 1:
+            return self.columns[names[0]]
+        first = self.numbers.index(names[0])
+        if self.numbers[first : first + len(names)] == names:
+            return self.block[first : first + len(names)].T
+        return np.stack([self.columns[name] for name in names]).T
+
+
+def arrange(columns: dict[str, NDArray[Any]], rows: NDArray[np.int32]) -> Predictions:
+    """Bring columns from the order of the upload into that of the answers.
+
+    Args:
+        columns: As submitted, by name.
+        rows: For each answer, the row that predicts it.
+    """
+    numbers = [name for name, values in columns.items() if values.dtype == np.float64]
+    block = np.empty((len(numbers), len(rows)))
+    arranged: dict[str, NDArray[Any]] = {}
+    for name, values in columns.items():
+        if name in numbers:
+            place = block[numbers.index(name)]
+            # Rows are known to be legal; `clip` spares numpy a second buffer.
+            arranged[name] = np.take(values, rows, out=place, mode="clip")
+        else:
+            arranged[name] = np.take(values, rows, mode="clip")
+    return Predictions(arranged, block, numbers)
+
+
+def check_sizes(frame: pl.DataFrame, faults: Faults) -> None:
+    """Find cells that are too large, before anything compares or repeats them."""
+    for series in frame.get_columns():
+        if series.dtype == pl.String:
+            sizes = series.str.len_bytes()
+            if (sizes.max() or 0) > CELL_BYTES:  # type: ignore[operator]
+                rows = np.flatnonzero((sizes > CELL_BYTES).fill_null(value=False).to_numpy())
+                faults.add_rows(Reason.CELL_TOO_LARGE, rows, lambda _: {"limit_bytes": CELL_BYTES})
+
+
+def convert(series: pl.Series, column: Column, faults: Faults, *, is_written: bool) -> NDArray[Any] | None:
+    """Turn one column into codes, numbers or texts.
+
+    Args:
+        series: The cells.
+        column: What the manifest says of them.
+        faults: Receives one fault per odd cell.
+        is_written: Cells are text as someone wrote it (CSV), so that numbers may still have to be parsed.
+
+    Returns:
+        Values of shape (rows,), or None where there was a fault.
+    """
+    before = faults.count
+    if column.type is ColumnType.LABEL:
+        values: NDArray[Any] | None = _codes(series, column, faults)
+    elif column.type is ColumnType.TEXT:
+        values = _texts(series, column, faults)
+    else:
+        values = _numbers(series, column, faults, is_written=is_written)
+    return values if faults.count == before else None
+
+
+def check_sums(columns: dict[str, NDArray[Any]], names: list[str], faults: Faults) -> None:
+    """Check that the probabilities of each row sum to 1, and divide them by their sum.
+
+    The division takes away what a sum of 1.001 would gain.
+    """
+    total = columns[names[0]].copy()
+    for name in names[1:]:
+        total += columns[name]
+    off = np.flatnonzero(~(np.abs(total - 1.0) <= SUM_TOLERANCE))
+    faults.add_rows(
+        Reason.OUT_OF_RANGE,
+        off,
+        lambda row: {
+            "column": " + ".join(names),
+            "value": round(float(total[row]), 6),
+            "expected": f"[{1 - SUM_TOLERANCE}, {1 + SUM_TOLERANCE}]",
+        },
+    )
+    if not len(off):
+        for name in names:
+            columns[name] = columns[name] / total
+
+
+def integer_labels(column: Column) -> bool:
+    """Whether every label is a small whole number, so that cells may be read as integers."""
+    return _integer_table(tuple(column.labels)) is not None
+
+
+@lru_cache
+def enum_of(labels: tuple[str, ...]) -> pl.Enum:
+    """The polars type whose physical values are the codes of these labels."""
+    return pl.Enum(labels)
+
+
+@lru_cache
+def _integer_table(labels: tuple[str, ...]) -> NDArray[np.int32] | None:
+    """Code of each small whole number, -1 where it is no label; None where labels are other texts."""
+    if not all(t.isascii() and t.isdigit() and str(int(t)) == t and int(t) < _LARGEST_TABLE for t in labels):
+        return None
+    table = np.full(max(map(int, labels)) + 2, -1, dtype=np.int32)
+    table[[int(t) for t in labels]] = np.arange(len(labels), dtype=np.int32)
+    return table
+
+
+def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
+    labels = tuple(column.labels)
+    table = _integer_table(labels)
+    if series.dtype == enum_of(labels):
+        codes = series.to_physical()
+    elif series.dtype.is_integer() or (series.dtype == pl.String and table is not None):
+        whole = series.cast(pl.Int64, strict=False)
+        if table is None:
+            codes = series.cast(pl.String).cast(enum_of(labels), strict=False).to_physical()
+        else:
+            places = whole.clip(-1, len(table) - 1).fill_null(-1).to_numpy()
+            found = table[places]  # -1 reaches the last place, which is no label
+            if found.min(initial=0) >= 0 and not whole.null_count():
+                return found
+            codes = pl.Series(found).set(pl.Series(found < 0), None)
+    elif series.dtype in (pl.String, pl.Categorical) or isinstance(series.dtype, pl.Enum):
+        codes = series.cast(pl.String).cast(enum_of(labels), strict=False).to_physical()
+    else:
+        faults.add([_wrong_dtype(series, f"one of {show_labels(column.labels)}")])
+        return None
+    if not codes.null_count():
+        return codes.cast(pl.Int32).rechunk().to_numpy()
+    empty = (series.is_null() | (series == "")) if series.dtype == pl.String else series.is_null()
+    unknown = codes.is_null() & ~empty
+    expected = show_labels(column.labels)
+    _add_empty(empty, column, faults)
+    faults.add_rows(
+        Reason.UNKNOWN_LABEL,
+        np.flatnonzero(unknown.to_numpy()),
+        lambda row: {"column": column.name, "value": str(series[row]), "expected": expected},
+    )
+    return None
+
+
+def _texts(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
+    if series.dtype not in (pl.String, pl.Categorical):
+        faults.add([_wrong_dtype(series, "text")])
+        return None
+    _add_empty(series.is_null(), column, faults)
+    return series.cast(pl.String).to_numpy()
+
+
+def _numbers(series: pl.Series, column: Column, faults: Faults, *, is_written: bool) -> NDArray[Any] | None:
+    if series.dtype == pl.String and is_written:
+        return _parse_numbers(series, column, faults)
+    if not series.dtype.is_numeric():
+        faults.add([_wrong_dtype(series, "numbers")])
+        return None
+    if series.null_count():
+        _add_empty(series.is_null(), column, faults)
+    values = series.cast(pl.Float64).rechunk().to_numpy()
+    return _check_range(values, series, column, faults, ~series.is_null().to_numpy() if series.null_count() else None)
+
+
+def _parse_numbers(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
+    empty = series.is_null() | (series == "")
+    parsed = series.cast(pl.Float64, strict=False)
+    words = series.str.to_lowercase().is_in(_NOT_FINITE_WORDS).fill_null(value=False)
+    odd = parsed.is_null() & ~empty & ~words
+    _add_empty(empty, column, faults)
+    faults.add_rows(
+        Reason.NOT_A_NUMBER,
+        np.flatnonzero(odd.to_numpy()),
+        lambda row: {"column": column.name, "value": series[row]},
+    )
+    values = parsed.fill_null(float("nan")).rechunk().to_numpy()
+    return _check_range(values, series, column, faults, ~(odd | empty).to_numpy())
+
+
+def _check_range(
+    values: NDArray[np.float64],
+    shown: pl.Series,
+    column: Column,
+    faults: Faults,
+    among: NDArray[np.bool_] | None,
+) -> NDArray[np.float64] | None:
+    """Find numbers that are not finite, or outside the manifest's range; `among`: rows not yet found faulty."""
+    if among is None and _is_legal(column, values):
+        return values
+    among = np.ones(len(values), dtype=bool) if among is None else among
+    finite = np.isfinite(values)
+    legal = finite & (values >= _least(column)) & (values <= _most(column))
+    if column.exclusive_minimum:
+        legal &= values > _least(column)
+    if column.type is ColumnType.INTEGER:
+        legal &= values == np.floor(values)
+    faults.add_rows(
+        Reason.NOT_FINITE,
+        np.flatnonzero(~finite & among),
+        lambda row: {"column": column.name, "value": str(shown[row]).replace("nan", "NaN")},
+    )
+    faults.add_rows(
+        Reason.OUT_OF_RANGE,
+        np.flatnonzero(finite & ~legal & among),
+        lambda row: {"column": column.name, "value": float(values[row]), "expected": _show_range(column)},
+    )
+    return values
+
+
+def _is_legal(column: Column, values: NDArray[np.float64]) -> bool:
+    """Whether all numbers are legal, in two passes and without a temporary array."""
+    if not len(values):
+        return True
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return False
+    if low < _least(column) or high > _most(column) or (column.exclusive_minimum and low <= _least(column)):
+        return False
+    return column.type is not ColumnType.INTEGER or bool((values == np.floor(values)).all())
+
+
+def _least(column: Column) -> float:
+    return -np.inf if column.minimum is None else column.minimum
+
+
+def _most(column: Column) -> float:
+    return np.inf if column.maximum is None else column.maximum
+
+
+def _show_range(column: Column) -> str:
+    low = "(-∞" if column.minimum is None else f"{'(' if column.exclusive_minimum else '['}{column.minimum:g}"
+    high = "∞)" if column.maximum is None else f"{column.maximum:g}]"
+    return f"{low}, {high}" + (" and be whole" if column.type is ColumnType.INTEGER else "")
+
+
+def _add_empty(empty: pl.Series, column: Column, faults: Faults) -> None:
+    faults.add_rows(Reason.EMPTY_CELL, np.flatnonzero(empty.to_numpy()), lambda _: {"column": column.name})
+
+
+def _wrong_dtype(series: pl.Series, expected: str) -> Fault:
+    found = "text" if series.dtype == pl.String else str(series.dtype).lower()
+    return Fault(Reason.WRONG_DTYPE, {"column": series.name, "found": found, "expected": expected})

@@ -1,0 +1,41 @@
+"""The score in groups of rows, such as districts or pen widths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from challenges.errors import InvalidSubmission
+from graders.diagnostics import FEWEST_ROWS, shorten
+
+if TYPE_CHECKING:
+    from graders.diagnostics import PublicSide
+
+_MOST_SLICES = 40
+
+
+def slices(side: PublicSide, column: str) -> dict[str, Any]:
+    """Score the groups that a hidden slice column makes.
+
+    Args:
+        side: The public rows.
+        column: Name of the column, with its prefix `slice_`.
+
+    Returns:
+        `rows`: name, number of rows and score of each group in the order of the names, the largest forty groups;
+        groups of fewer than five rows, or without a finite score, are left out.
+    """
+    values = side.hidden(column)
+    groups = values.value_counts(sort=True, name="rows").filter(pl.col("rows") >= FEWEST_ROWS).head(_MOST_SLICES)
+    told = []
+    for value, rows in groups.sort(column).iter_rows():
+        chosen = np.flatnonzero(values.eq_missing(value).to_numpy())
+        try:
+            score = side.scorer.score(side.predictions, chosen)
+        except InvalidSubmission:
+            continue
+        if score is not None:
+            told.append({"name": str(value), "rows": rows, "score": shorten(score)})
+    return {"rows": told}

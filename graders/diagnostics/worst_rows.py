@@ -1,0 +1,41 @@
+"""The rows that were predicted worst: their features and the prediction, never the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graders.diagnostics import shorten
+
+if TYPE_CHECKING:
+    from graders.diagnostics import PublicSide
+
+
+def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10) -> dict[str, Any] | None:
+    """List the worst public rows.
+
+    Args:
+        side: The public rows.
+        file: Public CSV or Parquet file with the features of the test rows.
+        columns: Features to show.
+        count: How many rows.
+
+    Returns:
+        `columns` and `rows`, the worst first; the last column is the prediction. None where nothing is wrong, or where
+        being wrong gives the answer away.
+    """
+    chosen = side.worst(count)
+    if not len(chosen):
+        return None
+    name = side.scorer.metric.columns[0]
+    predicted = side.column(name)[chosen].tolist()
+    if side.scorer.module.TAKES == "labels":
+        predicted = [side.scorer.labels[code] for code in predicted]
+    shown = side.features(file).select(columns)[chosen].rows()
+    cells = [[*row, value] for row, value in zip(shown, predicted, strict=True)]
+    return {"columns": [*columns, name], "rows": [[_show(cell) for cell in row] for row in cells]}
+
+
+def _show(value: object) -> str | int | float | None:
+    if isinstance(value, float):
+        return shorten(value)
+    return value if value is None or isinstance(value, int) else str(value)

@@ -1,0 +1,77 @@
+"""What is wrong with one upload, collected: the first faults word by word in the order of the rows, all of them counted."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from challenges.errors import FIRST_FAULTS, Fault, InvalidSubmission, Reason
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHOWN_CHARACTERS = 60
+"""Longest value that a fault repeats."""
+SHOWN_LABELS = 20
+"""Most labels that a fault lists."""
+
+
+class Faults:
+    """A collector: checks add to it, and the reader raises once at the end."""
+
+    limit = FIRST_FAULTS
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._by_row: list[tuple[int, Fault]] = []
+        self._others: list[Fault] = []
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def add(self, faults: list[Fault], count: int | None = None) -> None:
+        """Add faults that belong to no row; `count` is their whole number."""
+        self._others += [Fault(f.reason, {k: show(v) for k, v in f.facts.items()}) for f in faults[: self.limit]]
+        self.count += len(faults) if count is None else count
+
+    def add_rows(self, reason: Reason, rows: NDArray[np.intp], facts: Callable[[int], dict[str, Any]]) -> None:
+        """Add one fault per row.
+
+        Args:
+            reason: What is wrong with each of them.
+            rows: Their indices from 0, ascending; told as row 1, 2 …
+            facts: The other facts of the fault at one index; called for the first few only.
+        """
+        for row in rows[: self.limit].tolist():
+            told = {key: show(value) for key, value in facts(row).items()}
+            self._by_row.append((row, Fault(reason, {"row": row + 1, **told})))
+        self.count += len(rows)
+
+    def raise_any(self) -> None:
+        """Raise InvalidSubmission if there is a fault: by row first, then those of no row."""
+        if not self:
+            return
+        ordered = [fault for _, fault in sorted(self._by_row, key=lambda pair: pair[0])]
+        raise InvalidSubmission((ordered + self._others)[: self.limit], self.count)
+
+
+def show(value: object) -> str | int | float:
+    """A value from an upload as it may be repeated: short, printable, and never NaN or infinite."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else str(value)[:SHOWN_CHARACTERS]
+    if isinstance(value, float):
+        return value if value - value == 0 else f"{value}".replace("nan", "NaN")
+    text = str(value)
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[:SHOWN_CHARACTERS] + "…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text)
+
+
+def show_labels(labels: list[str]) -> str:
+    """The legal labels, the first ones where there are many."""
+    shown = ", ".join(labels[:SHOWN_LABELS])
+    return shown if len(labels) <= SHOWN_LABELS else f"{shown}, …"

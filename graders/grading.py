@@ -1,0 +1,121 @@
+"""One submission from file to verdict: read and check, align with the answers, score both sides, diagnose the public one.
+
+Knows no queue and no network. A submission's own fault ends as a rejected verdict; every other error is raised.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenges.errors import InvalidSubmission
+from challenges.messages import GradeJob, Outcome, Provenance, Scores, Verdict, WireFault
+from graders.diagnostics import PublicSide, diagnose
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from graders.columns import Predictions
+    from graders.loading import LoadedChallenge
+
+
+class WrongData(Exception):
+    """The job names other data than the vault holds under that version."""
+
+
+def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, grader: str = "") -> Verdict:
+    """Score one submission.
+
+    Args:
+        job: What the web asked for.
+        path: The upload, fetched and verified.
+        challenge: The challenge with the data that the job names.
+        grader: Name of this grader, for the provenance.
+
+    Returns:
+        A scored or rejected verdict.
+
+    Raises:
+        WrongData: The job was made for other data.
+    """
+    started = time.perf_counter()
+    if job.dataset_digest != challenge.dataset_digest:
+        raise WrongData(f"{job.slug} {job.dataset}: the job's data is {job.dataset_digest[:12]}, here is another one")
+    try:
+        predictions = load_kind(challenge.manifest.kind).read(path, job.file.name, challenge.manifest, challenge.index)
+        public = score_side(challenge, predictions, challenge.public)
+        private = score_side(challenge, predictions, challenge.private)
+        diagnostics = diagnose(PublicSide(challenge, predictions))
+    except InvalidSubmission as refusal:
+        return Verdict(
+            job.submission_id,
+            job.attempt,
+            Outcome.REJECTED,
+            faults=[WireFault(fault.reason.value, dict(fault.facts)) for fault in refusal.faults],
+            fault_count=refusal.count,
+            provenance=_provenance(challenge, grader, started),
+        )
+    return Verdict(
+        job.submission_id,
+        job.attempt,
+        Outcome.SCORED,
+        public=public,
+        private=private,
+        diagnostics=diagnostics,
+        provenance=_provenance(challenge, grader, started),
+    )
+
+
+def score_side(challenge: LoadedChallenge, predictions: Predictions, rows: slice) -> Scores:
+    """Score the rows of one side.
+
+    Returns:
+        The challenge's metric with its standard error, and each secondary metric whose columns were submitted and
+        that has a finite value.
+
+    Raises:
+        InvalidSubmission: SCORE_UNDEFINED: the challenge's own metric has no finite value.
+    """
+    first, *others = challenge.scorers
+    score = first.score(predictions, rows)
+    if score is None:
+        raise ValueError(f"metric {first.metric.name} reads a column that need not be submitted")
+    secondary: dict[str, float] = {}
+    for scorer in others:
+        try:
+            value = scorer.score(predictions, rows)
+        except InvalidSubmission:
+            continue
+        if value is not None:
+            secondary[scorer.metric.name] = value
+    return Scores(score, first.standard_error(predictions, rows), secondary, rows.stop - rows.start)
+
+
+@lru_cache
+def load_kind(name: str) -> ModuleType:
+    """The submission kind of that name."""
+    return import_module(f"graders.kinds.{name}")
+
+
+@lru_cache
+def _grader_version() -> str:
+    try:
+        return version("arena-grader")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _provenance(challenge: LoadedChallenge, grader: str, started: float) -> Provenance:
+    return Provenance(
+        grader=grader,
+        grader_version=_grader_version(),
+        package_digest=challenge.package_digest,
+        dataset_digest=challenge.dataset_digest,
+        seconds=time.perf_counter() - started,
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )

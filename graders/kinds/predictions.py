@@ -1,0 +1,78 @@
+"""Predictions in a table: CSV, Parquet, JSON Lines or NPZ, one row for every hidden id, in any order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graders import table_csv, table_jsonl, table_npz, table_parquet
+from graders.alignment import AnswerIndex, align
+from graders.columns import Predictions, arrange, check_sizes, check_sums, convert
+from graders.faults import Faults
+from graders.tables import Expected, Format, sniff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from challenges.manifest import Manifest
+
+_READERS = {Format.PARQUET: table_parquet.read, Format.JSONL: table_jsonl.read, Format.NPZ: table_npz.read}
+
+
+def read(path: Path, filename: str, manifest: Manifest, index: AnswerIndex) -> Predictions:
+    """Read an upload, check every cell, and bring its rows into the order of the answers.
+
+    Args:
+        path: The upload.
+        filename: The name it was uploaded under; only its extension counts, and only where the content leaves doubt.
+        manifest: The challenge's.
+        index: The hidden ids.
+
+    Returns:
+        Columns in the order of the answers. Row and column order of the upload make no difference.
+
+    Raises:
+        InvalidSubmission: The file breaks a rule of the challenge; names the first faults and counts the others.
+    """
+    expected = Expected(manifest.submission, manifest.limits, index.size, index.is_integer)
+    format_ = sniff(path, filename, expected)
+    if format_ is not Format.CSV:
+        return _check(_READERS[format_](path, expected), expected, index, Faults(), is_written=False)
+    frame = table_csv.read(path, expected)
+    if frame is not None:
+        faults = Faults()
+        predictions = _convert(frame, expected, index, faults, is_written=True)
+        if predictions is not None and not faults:
+            return predictions
+    return _check(table_csv.read_as_text(path, expected), expected, index, Faults(), is_written=True)
+
+
+def _check(
+    frame: pl.DataFrame, expected: Expected, index: AnswerIndex, faults: Faults, *, is_written: bool
+) -> Predictions:
+    check_sizes(frame, faults)
+    faults.raise_any()
+    predictions = _convert(frame, expected, index, faults, is_written=is_written)
+    faults.raise_any()
+    if predictions is None:
+        raise RuntimeError("a table without faults was not converted")
+    return predictions
+
+
+def _convert(
+    frame: pl.DataFrame, expected: Expected, index: AnswerIndex, faults: Faults, *, is_written: bool
+) -> Predictions | None:
+    """Columns in the answers' order; None, with `faults`, where a cell or an id is wrong."""
+    rows = align(index, frame[expected.table.id], faults)
+    columns: dict[str, NDArray[Any]] = {}
+    for column in expected.present(set(frame.columns)):
+        values = convert(frame[column.name], column, faults, is_written=is_written)
+        if values is not None:
+            columns[column.name] = values
+    for group in expected.table.probability_groups:
+        names = [c.name for c in expected.table.columns if c.optional_group == group]
+        if names and all(name in columns for name in names):
+            check_sums(columns, names, faults)
+    return None if rows is None or faults else arrange(columns, rows)

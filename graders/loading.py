@@ -1,0 +1,190 @@
+"""Challenges as a grader needs them: package, hidden answers and their index, loaded once and kept warm.
+
+Answers stand in the order [public rows | private rows], so that a side is a slice and costs nothing to select.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import polars as pl
+
+from challenges.catalogue import Package, load_package
+from challenges.manifest import ColumnType
+from graders.alignment import AnswerIndex
+from graders.scoring import BrokenChallenge, Scorer, make_scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from challenges.manifest import Manifest
+    from graders.settings import GraderSettings
+
+ANSWERS_FILE = "answers.parquet"
+DATA_MANIFEST_FILE = "data_manifest.json"
+SIDE_COLUMN = "side"
+PUBLIC = "public"
+PRIVATE = "private"
+_KEPT = 16
+"""Challenges kept warm in one process."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedChallenge:
+    """One challenge's data, warm: everything that grading a submission needs."""
+
+    package_digest: str
+    manifest: Manifest
+    dataset: str
+    dataset_digest: str
+    """sha256 of the vault's data manifest."""
+    answers: pl.DataFrame
+    """Hidden rows, public ones first: id, answer columns, `slice_…` columns."""
+    public_rows: int
+    index: AnswerIndex
+    scorers: list[Scorer]
+    """The challenge's metric, then the secondary ones."""
+    read_public: Callable[[str], bytes]
+    """Reads one of the public files (features for diagnostics)."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What diagnostics have read, in the order of the public rows."""
+
+    @property
+    def public(self) -> slice:
+        """Rows of the public side."""
+        return slice(0, self.public_rows)
+
+    @property
+    def private(self) -> slice:
+        """Rows of the private side."""
+        return slice(self.public_rows, self.answers.height)
+
+
+def load_challenge(settings: GraderSettings, slug: str, dataset: str) -> LoadedChallenge:
+    """The challenge with one version of its data; from memory unless package or answers changed on disk.
+
+    Args:
+        settings: Where packages, vault and public files are.
+        slug: The challenge.
+        dataset: The version of its data.
+
+    Raises:
+        BrokenChallenge: There are no such answers, or they do not fit the manifest.
+        InvalidManifest: The package is incomplete or wrong.
+    """
+    folder = settings.challenges_dir / slug
+    return _load(
+        folder,
+        f"{settings.vault_url.rstrip('/')}/{slug}/{dataset}",
+        f"{settings.storage_url.rstrip('/')}/public/{slug}/{dataset}",
+        dataset,
+        _stamps(folder),
+    )
+
+
+def make_challenge(  # noqa: PLR0913
+    manifest: Manifest,
+    answers: pl.DataFrame,
+    *,
+    package_digest: str = "",
+    dataset: str = "",
+    dataset_digest: str = "",
+    read_public: Callable[[str], bytes] | None = None,
+) -> LoadedChallenge:
+    """Index answers that are at hand.
+
+    Args:
+        manifest: The challenge's.
+        answers: Hidden rows with the id column, the answer columns, `slice_…` columns and `side`.
+        package_digest: For the provenance of scores.
+        dataset: Version of the data.
+        dataset_digest: For the provenance of scores.
+        read_public: Reads a public file by name.
+
+    Raises:
+        BrokenChallenge: The answers do not fit the manifest.
+    """
+    _check_answers(manifest, answers)
+    ordered = pl.concat([answers.filter(pl.col(SIDE_COLUMN) == side) for side in (PUBLIC, PRIVATE)])
+    if ordered.height != answers.height:
+        raise BrokenChallenge(f"column {SIDE_COLUMN!r} must hold {PUBLIC!r} or {PRIVATE!r} in every row")
+    ids = ordered[manifest.submission.id]
+    try:
+        index = AnswerIndex(ids)
+    except ValueError as error:
+        raise BrokenChallenge(str(error)) from error
+    return LoadedChallenge(
+        package_digest=package_digest,
+        manifest=manifest,
+        dataset=dataset,
+        dataset_digest=dataset_digest,
+        answers=ordered.drop(SIDE_COLUMN),
+        public_rows=int((answers[SIDE_COLUMN] == PUBLIC).sum()),
+        index=index,
+        scorers=[make_scorer(metric, manifest, ordered) for metric in (manifest.metric, *manifest.secondary)],
+        read_public=read_public or _read_nothing,
+    )
+
+
+def read_blob(root_url: str, name: str) -> bytes:
+    """Read `name` below a storage URL: a local folder directly, anything else through obstore.
+
+    Raises:
+        FileNotFoundError: There is no such blob.
+    """
+    parts = urlsplit(root_url)
+    if parts.scheme in ("", "file"):
+        return (Path(unquote(parts.path)) / name).read_bytes()
+    # Imported here: local installations, the usual ones, start without it.
+    from obstore.store import from_url  # noqa: PLC0415
+
+    return bytes(from_url(root_url).get(name).bytes())
+
+
+@lru_cache(maxsize=_KEPT)
+def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: tuple[int, ...]) -> LoadedChallenge:
+    package: Package = load_package(folder)
+    try:
+        data_manifest = read_blob(vault_url, DATA_MANIFEST_FILE)
+        answers = pl.read_parquet(BytesIO(read_blob(vault_url, ANSWERS_FILE)))
+    except FileNotFoundError as error:
+        raise BrokenChallenge(f"{package.slug}: no answers of {dataset} in the vault") from error
+    return make_challenge(
+        package.manifest,
+        answers,
+        package_digest=package.digest,
+        dataset=dataset,
+        dataset_digest=hashlib.sha256(data_manifest).hexdigest(),
+        read_public=lambda name: read_blob(public_url, name),
+    )
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    """Times of the package's files: an edited package is loaded anew. (A dataset's version never changes.)"""
+    return tuple(sorted(entry.stat().st_mtime_ns for entry in folder.iterdir() if entry.is_file()))
+
+
+def _check_answers(manifest: Manifest, answers: pl.DataFrame) -> None:
+    table = manifest.submission
+    needed = [table.id, SIDE_COLUMN, *(m.answer or m.columns[0] for m in (manifest.metric, *manifest.secondary))]
+    for name in needed:
+        if name not in answers.columns:
+            raise BrokenChallenge(f"the answers lack column {name!r}")
+    if answers.height == 0 or answers.height > np.iinfo(np.int32).max:
+        raise BrokenChallenge("the answers need at least one row and fewer than 2^31")
+    for column in table.columns:
+        if column.type is ColumnType.LABEL and column.name in answers.columns:
+            odd = set(answers[column.name].cast(pl.String).unique().to_list()) - set(column.labels)
+            if odd:
+                raise BrokenChallenge(f"answers of {column.name!r} hold {len(odd)} labels that are not declared")
+
+
+def _read_nothing(name: str) -> bytes:
+    raise FileNotFoundError(name)

@@ -1,0 +1,29 @@
+"""Metrics: one file per metric, one function of the same name, found by that name.
+
+Each module says `DIRECTION` ("max" or "min"), `BEST` (the score of perfect predictions) and what it `TAKES`: "labels"
+(codes on both sides), "numbers", or "probabilities" (codes against class probabilities). Its `influence`, where there
+is one, is how much each row moves the score (mean 0, in the metric's unit): the standard error is computed from it.
+
+Metrics check nothing that reading the table has checked: shapes agree, codes are legal, numbers are finite.
+"""
+
+from __future__ import annotations
+
+import math
+
+from challenges.errors import InvalidSubmission, Reason
+
+
+def check_finite(score: float, problem: str) -> float:
+    """The score, if it is a finite number.
+
+    Raises:
+        InvalidSubmission: SCORE_UNDEFINED, with what went wrong.
+    """
+    if not math.isfinite(score):
+        raise InvalidSubmission.because(Reason.SCORE_UNDEFINED, problem=problem)
+    return score
+
+
+TOO_LARGE = "the numbers are so large that the error overflows"
+NO_ROWS = "there are no rows to score"

@@ -1,0 +1,125 @@
+"""CSV: read straight into typed columns, and once more as text where that fails, to say which cell is wrong."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from challenges.errors import InvalidSubmission, Reason
+from challenges.manifest import Column, ColumnType
+from graders.columns import check_sizes, enum_of, integer_labels
+from graders.faults import Faults
+from graders.tables import CELL_BYTES, UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER_BYTES = 100_000
+_USUAL_CELL_BYTES = 40
+_READ_BYTES = 1 << 20
+
+
+def read(path: Path, expected: Expected) -> pl.DataFrame | None:
+    """Read a CSV file into typed columns.
+
+    Returns:
+        A column per name of the header: ids (Int64 or String), labels (Int64 or Enum), numbers (Float64), text.
+        None where a cell does not fit its type: `read_as_text` tells which.
+
+    Raises:
+        InvalidSubmission: The header is wrong, or not UTF-8.
+    """
+    names = read_header(path, expected)
+    try:
+        frame = _read(path, {name: _type_of(name, expected) for name in names})
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+    usual = CELL_BYTES + frame.height * len(names) * _USUAL_CELL_BYTES
+    # A number with thousands of digits parses; the second reading measures every cell.
+    return frame if path.stat().st_size <= usual else None
+
+
+def read_as_text(path: Path, expected: Expected) -> pl.DataFrame:
+    """Read a CSV file as text: spaces around cells and blank lines at the end left out, empty cells null.
+
+    Raises:
+        InvalidSubmission: NOT_UTF8, CELL_TOO_LARGE or MALFORMED: the file as such is broken.
+    """
+    names = read_header(path, expected)
+    try:
+        frame = _read(path, dict.fromkeys(names, pl.String))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        _explain(path, len(names))
+        raise
+    too_large = Faults()
+    check_sizes(frame, too_large)
+    too_large.raise_any()
+    cells = pl.all().str.strip_chars()
+    frame = frame.select(pl.when(cells != "").then(cells))
+    used = frame.select(pl.any_horizontal(pl.all().is_not_null()).arg_true().max()).item()
+    return frame.head(0 if used is None else used + 1)
+
+
+def read_header(path: Path, expected: Expected) -> list[str]:
+    """The names in the first line, checked.
+
+    Raises:
+        InvalidSubmission: The names are not the expected ones, or the line is not UTF-8 text.
+    """
+    with path.open("rb") as file:
+        line = file.readline(HEADER_BYTES)
+        if len(line) == HEADER_BYTES:
+            count = line.count(b",") + 1
+            while line and not line.endswith(b"\n"):
+                line = file.readline(_READ_BYTES)
+                count += line.count(b",")
+            raise_columns(count, expected)
+    mark = len(UTF8_MARK) if line.startswith(UTF8_MARK) else 0
+    try:
+        text = line[mark:].decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidSubmission.because(Reason.NOT_UTF8, position=mark + error.start) from error
+    if "\r" in text:
+        raise_malformed(Format.CSV, "its lines end with a carriage return alone; end them with a line feed")
+    try:
+        cells = next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        raise_malformed(Format.CSV, f"the header is broken ({error})")
+    names = [name.strip() for name in cells]
+    check_header([name or "(unnamed)" for name in names], expected)
+    return names
+
+
+def _read(path: Path, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    return pl.read_csv(path, schema=schema, has_header=False, skip_lines=1, glob=False, raise_if_empty=False)
+
+
+def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
+    if name == expected.table.id:
+        return pl.Int64 if expected.has_integer_ids else pl.String
+    column: Column = expected.present({name})[0]
+    if column.type is ColumnType.LABEL:
+        return pl.Int64 if integer_labels(column) else enum_of(tuple(column.labels))
+    return pl.String if column.type is ColumnType.TEXT else pl.Float64
+
+
+def _explain(path: Path, width: int) -> None:
+    """Find the line that cannot be read, with the standard library's slower and more talkative reader."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSubmission.because(Reason.NOT_UTF8, position=error.start) from error
+    csv.field_size_limit(CELL_BYTES)
+    row = 0
+    try:
+        for row, cells in enumerate(csv.reader(text.splitlines(keepends=True), strict=True)):  # noqa: B007
+            if len(cells) > width:
+                raise_malformed(Format.CSV, f"row {row} has {len(cells)} cells, the header has {width}")
+    except csv.Error as error:
+        if "field limit" in str(error):
+            raise InvalidSubmission.because(Reason.CELL_TOO_LARGE, row=row + 1, limit_bytes=CELL_BYTES) from error
+        raise_malformed(Format.CSV, f"row {row + 1}: {error}")
+    raise_malformed(Format.CSV, "a quotation mark is not closed, or stands inside a cell")

@@ -1,0 +1,123 @@
+"""JSON Lines: one flat object per line, with the standard library's parser."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from challenges.errors import Fault, InvalidSubmission, Reason
+from challenges.manifest import ColumnType
+from graders.faults import Faults
+from graders.tables import UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_KIND_NAMES = {bool: "true or false", list: "a list", dict: "an object", str: "text", float: "a number with a point"}
+
+
+def read(path: Path, expected: Expected) -> pl.DataFrame:
+    """Read a JSON Lines file: numbers as Float64, everything else as String.
+
+    Raises:
+        InvalidSubmission: The file or one of its lines is broken, or a value has the wrong type.
+    """
+    records = _parse_lines(path.read_bytes().removeprefix(UTF8_MARK))
+    names = dict.fromkeys(key for record in records for key in record)
+    if not records:
+        raise InvalidSubmission.because(Reason.EMPTY_FILE)
+    if len(names) > len(expected.names):
+        check_header(list(names), expected)
+        raise_columns(len(names), expected)
+    check_header(list(names), expected)
+    numbers = {c.name for c in expected.table.columns if c.type in (ColumnType.NUMBER, ColumnType.INTEGER)}
+    labels = {c.name for c in expected.table.columns if c.type is ColumnType.LABEL} | {expected.table.id}
+    faults = Faults()
+    columns = []
+    for name in names:
+        values = [record.get(name) for record in records]
+        if name in numbers:
+            columns.append(_number_series(name, values, faults))
+        else:
+            columns.append(_text_series(name, values, faults, takes_integers=name in labels))
+    faults.raise_any()
+    return pl.DataFrame(columns)
+
+
+def _parse_lines(content: bytes) -> list[dict[str, Any]]:
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidSubmission.because(Reason.NOT_UTF8, position=error.start) from error
+    records = []
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        row = len(records) + 1
+        try:
+            record = decoder.decode(line)
+        except RecursionError:
+            raise_malformed(Format.JSONL, f"row {row} is nested too deeply")
+        except ValueError as error:
+            raise_malformed(Format.JSONL, f"row {row}: {error}")
+        if not isinstance(record, dict):
+            raise_malformed(Format.JSONL, f"row {row} is not an object")
+        records.append(record)
+    return records
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        faults = Faults()
+        faults.add([Fault(Reason.DUPLICATE_COLUMN, {"column": twice})])
+        faults.raise_any()
+    return record
+
+
+def _number_series(name: str, values: list[Any], faults: Faults) -> pl.Series:
+    numbers: list[float | None] = []
+    for row, value in enumerate(values, 1):
+        if value is None or type(value) is float:
+            numbers.append(value)
+        elif type(value) is int:
+            numbers.append(_to_float(value))
+        else:
+            numbers.append(None)
+            faults.add([_wrong(name, value, row, "a number")])
+    return pl.Series(name, numbers, dtype=pl.Float64)
+
+
+def _text_series(name: str, values: list[Any], faults: Faults, *, takes_integers: bool) -> pl.Series:
+    texts: list[str | None] = []
+    for row, value in enumerate(values, 1):
+        if value is None:
+            texts.append(None)
+        elif type(value) is str:
+            # Half of a surrogate pair is legal JSON, and no text.
+            texts.append(value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8"))
+        elif type(value) is int and takes_integers:
+            texts.append(str(value))
+        else:
+            texts.append(None)
+            faults.add([_wrong(name, value, row, "text or a whole number" if takes_integers else "text")])
+    return pl.Series(name, texts, dtype=pl.String)
+
+
+def _to_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def _wrong(name: str, value: object, row: int, expected: str) -> Fault:
+    found = _KIND_NAMES.get(type(value), "a number")
+    return Fault(
+        Reason.WRONG_DTYPE, {"column": name, "found": f"{found} in row {row}", "expected": expected, "row": row}
+    )

@@ -1,0 +1,215 @@
+"""Uploaded tables, strictly: what the file is, whether its header fits, and its columns as polars reads them.
+
+Nothing is expanded here before its size is known: compressed files are refused by their first bytes, and Parquet and
+NPZ announce their size in directories that are read first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from challenges.errors import Fault, InvalidSubmission, Reason
+from graders.faults import Faults, show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from challenges.manifest import Column, Limits, Table
+
+HEAD_BYTES = 4096
+"""How much of a file is looked at to tell what it is."""
+CELL_BYTES = 10_000
+"""Largest cell, in bytes."""
+EXPANSION = 10
+"""How many times the upload limit a compressed file may have when unpacked."""
+SPARE_COLUMNS = 100
+"""Columns beyond the expected ones that are still named one by one."""
+
+
+class Format(StrEnum):
+    """The formats a predictions table may come in."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+    NPZ = "npz"
+
+
+FORMAT_NAMES = {
+    Format.CSV: "CSV (UTF-8, comma, with a header)",
+    Format.PARQUET: "Parquet",
+    Format.JSONL: "JSON Lines",
+    Format.NPZ: "NumPy .npz",
+}
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"x\x9c", "a zlib stream"),
+    (b"x\xda", "a zlib stream"),
+    (b"x\x01", "a zlib stream"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+    (b"\x93NUMPY", "a NumPy .npy array"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+)
+_ZIP_MEMBERS = ((b"[Content_Types].xml", "an Office document"), (b"archive/data.pkl", "a PyTorch file"))
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF8_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an upload must look like, and how large it may grow: made once for a challenge."""
+
+    table: Table
+    limits: Limits
+    rows: int
+    """Number of hidden rows."""
+    has_integer_ids: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The id column, then all others, in the manifest's order."""
+        return [self.table.id, *(column.name for column in self.table.columns)]
+
+    @property
+    def header(self) -> str:
+        """The header as told to participants; optional columns in brackets."""
+        required = [self.table.id, *(c.name for c in self.table.columns if not c.optional_group)]
+        optional = [c.name for c in self.table.columns if c.optional_group]
+        return ",".join(required) + (f"[,{','.join(optional)}]" if optional else "")
+
+    @property
+    def expanded_bytes(self) -> int:
+        """Most bytes that a file may have when unpacked."""
+        return min(EXPANSION * self.limits.upload_bytes, self.limits.memory_bytes // 4)
+
+    def present(self, names: set[str]) -> list[Column]:
+        """The manifest's columns among `names`."""
+        return [column for column in self.table.columns if column.name in names]
+
+
+def sniff(path: Path, filename: str, expected: Expected) -> Format:
+    """Tell the format of a file by its first bytes (and CSV from JSON Lines also by its name).
+
+    Raises:
+        InvalidSubmission: EMPTY_FILE, TOO_LARGE, NOT_UTF8, or WRONG_TYPE where the challenge does not take the format.
+    """
+    size_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if size_bytes > expected.limits.upload_bytes:
+        raise InvalidSubmission.because(
+            Reason.TOO_LARGE, size_bytes=size_bytes, limit_bytes=expected.limits.upload_bytes
+        )
+    if not head.removeprefix(UTF8_MARK).strip():
+        raise InvalidSubmission.because(Reason.EMPTY_FILE)
+    found, name = _recognise(head, filename)
+    if found is None or found.value not in expected.table.formats:
+        formats = [FORMAT_NAMES[Format(f)] for f in expected.table.formats]
+        raise InvalidSubmission.because(Reason.WRONG_TYPE, found=name, expected=" or ".join(formats))
+    return found
+
+
+def check_header(names: list[str], expected: Expected) -> None:
+    """Compare column names with the manifest, in any order.
+
+    Raises:
+        InvalidSubmission: TOO_MANY_COLUMNS, or each DUPLICATE_COLUMN, UNKNOWN_COLUMN and MISSING_COLUMN.
+    """
+    legal = expected.names
+    if len(names) > len(legal) + SPARE_COLUMNS:
+        raise_columns(len(names), expected)
+    given = set(names)
+    faults = Faults()
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        faults.add([Fault(Reason.DUPLICATE_COLUMN, {"column": name})])
+    for name in dict.fromkeys(names):
+        if name not in legal:
+            faults.add([Fault(Reason.UNKNOWN_COLUMN, {"column": name, "expected": expected.header})])
+    for name in _required(given, expected):
+        if name not in given:
+            faults.add([Fault(Reason.MISSING_COLUMN, {"column": name, "expected": expected.header})])
+    faults.raise_any()
+
+
+def raise_columns(found: int, expected: Expected) -> None:
+    """Refuse a file for the number of its columns."""
+    raise InvalidSubmission.because(Reason.TOO_MANY_COLUMNS, found=found, expected=len(expected.names))
+
+
+def raise_malformed(format_: Format, problem: str) -> None:
+    """Refuse a file that is broken as such."""
+    raise InvalidSubmission.because(Reason.MALFORMED, expected=FORMAT_NAMES[format_], problem=show(problem))
+
+
+def check_expansion(size_bytes: int, expected: Expected) -> None:
+    """Refuse a file that would be too large when unpacked."""
+    if size_bytes > expected.expanded_bytes:
+        raise InvalidSubmission.because(
+            Reason.EXPANDS_TOO_MUCH, size_bytes=size_bytes, limit_bytes=expected.expanded_bytes
+        )
+
+
+def _required(given: set[str], expected: Expected) -> list[str]:
+    """Names that must be there: a column of an optional group as soon as another one of its group is."""
+    columns = expected.table.columns
+    begun = {c.optional_group for c in columns if c.optional_group and c.name in given}
+    return [expected.table.id, *(c.name for c in columns if not c.optional_group or c.optional_group in begun)]
+
+
+def _recognise(head: bytes, filename: str) -> tuple[Format | None, str]:
+    """The format and its name; None with a name for what no challenge takes."""
+    if head.startswith(b"PAR1"):
+        return Format.PARQUET, FORMAT_NAMES[Format.PARQUET]
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        for member, name in _ZIP_MEMBERS:
+            if member in head:
+                return None, name
+        is_npz = b".npy" in head or filename.lower().endswith(".npz")
+        return (Format.NPZ, FORMAT_NAMES[Format.NPZ]) if is_npz else (None, "a zip archive")
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return None, name
+    if head.startswith(_UTF16_MARKS):
+        raise InvalidSubmission.because(Reason.NOT_UTF8, position=0)
+    _check_text(head)
+    text = head.removeprefix(UTF8_MARK).lstrip()
+    if text[:15].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return None, "a web page"
+    if text.startswith(b"[") and filename.lower().endswith((".json", ".jsonl", ".ndjson")):
+        return None, "one JSON array"
+    is_lines = text.startswith(b"{") or filename.lower().endswith((".jsonl", ".ndjson"))
+    format_ = Format.JSONL if is_lines else Format.CSV
+    return format_, FORMAT_NAMES[format_]
+
+
+def _check_text(head: bytes) -> None:
+    """Refuse what is not UTF-8 text within the first bytes; a zero byte is UTF-16's or a binary file's."""
+    position = head.find(b"\0")
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        is_cut = error.end == len(head) == HEAD_BYTES and error.reason == "unexpected end of data"
+        if not is_cut:
+            position = error.start if position < 0 else min(position, error.start)
+    if position >= 0:
+        raise InvalidSubmission.because(Reason.NOT_UTF8, position=position)
