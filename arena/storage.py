@@ -1,0 +1,174 @@
+"""Blobs: uploads and public files, in a local folder or an object store behind one URL.
+
+Everything streams. A blob is there whole or not at all: a write that is refused or broken off leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore
+from obstore.store import LocalStore, from_url
+
+from arena.errors import TooLarge
+
+LOCAL_PART_BYTES = 1 << 20
+REMOTE_PART_BYTES = 8 << 20
+"""Object stores take parts of at least 5 MiB, and at most ten thousand of them."""
+READ_BYTES = 1 << 18
+SIGNED_FOR = timedelta(days=7)
+"""How long a grader may read an upload from an object store: the longest that S3 signs for."""
+FALLBACK_NAME = "submission"
+LONGEST_NAME_BYTES = 150
+LONGEST_SUFFIX_BYTES = 20
+_NOT_IN_NAMES = re.compile(r"""[/\\:*?"'<>|#%&{}$!@`=;,^~\[\]]""")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A blob that has just been written whole."""
+
+    key: str
+    size_bytes: int
+    digest: str
+    """sha256, lower-case hex."""
+
+    @property
+    def filename(self) -> str:
+        """The last part of the key."""
+        return PurePosixPath(self.key).name
+
+
+class Storage:
+    """The blobs below one URL: `file:///…`, `s3://…`, `gs://…` or `az://…`."""
+
+    def __init__(self, url: str) -> None:
+        self._root = _local_root(url)
+        if self._root is None:
+            self._store = from_url(url)
+        else:
+            self._store = LocalStore(prefix=self._root, mkdir=True)
+
+    def write(self, key: str, chunks: Iterable[bytes | memoryview], limit_bytes: int) -> Stored:
+        """Write a blob while hashing it; memory stays flat, whatever its size.
+
+        Args:
+            key: Where to; parts divided by `/`, none of them `..`.
+            chunks: The content, in order. What iterating over it raises ends the write.
+            limit_bytes: The largest content that is accepted.
+
+        Raises:
+            TooLarge: There is more than `limit_bytes`.
+        """
+        tally = _Tally(chunks, limit_bytes)
+        part = REMOTE_PART_BYTES if self._root is None else LOCAL_PART_BYTES
+        try:
+            obstore.put(self._store, key, iter(tally), use_multipart=True, chunk_size=part, max_concurrency=1)
+        except BaseException:
+            self._tidy(key)
+            raise
+        return Stored(key, tally.size_bytes, tally.digest.hexdigest())
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to, not including, `end`, piece by piece; the first error comes with the first one.
+
+        Raises:
+            FileNotFoundError: There is no such blob.
+        """
+        end = self.get_size(key) if end is None else end
+        if end <= start:
+            return
+        for piece in obstore.get(self._store, key, options={"range": (start, end)}).stream(min_chunk_size=READ_BYTES):
+            yield bytes(piece)
+
+    def get_size(self, key: str) -> int:
+        """The size of a blob in bytes.
+
+        Raises:
+            FileNotFoundError: There is no such blob.
+        """
+        return int(obstore.head(self._store, key)["size"])
+
+    def delete(self, key: str) -> None:
+        """Remove a blob; one that is not there is no error."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self._store, key)
+        self._tidy(key)
+
+    def grader_url(self, key: str) -> str:
+        """Where a grader reads a blob: a `file://` URL on the shared disk, else a signed `https://` one."""
+        if self._root is not None:
+            return (self._root / key).as_uri()
+        return obstore.sign(self._store, "GET", key, SIGNED_FOR)  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Raise unless the storage answers."""
+        if self._root is not None:
+            self._root.stat()
+        else:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+
+    def _tidy(self, key: str) -> None:
+        """Remove the folder of a blob that is gone, if nothing else is in it."""
+        if self._root is not None:
+            with suppress(OSError):
+                (self._root / key).parent.rmdir()
+
+
+def clean_name(name: str) -> str:
+    """A file name that is one harmless step of a path everywhere, and as close to `name` as that allows.
+
+    >>> clean_name("../../etc/passwd")
+    'passwd'
+    >>> clean_name("预测 (2).csv")
+    '预测 (2).csv'
+    """
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    printable = "".join(c for c in last if unicodedata.category(c)[0] != "C")
+    plain = _NOT_IN_NAMES.sub("_", " ".join(printable.split())).strip(". ")
+    return _shorten(plain) or FALLBACK_NAME
+
+
+def _shorten(name: str) -> str:
+    """Cut the middle out of a name that is too long, so that its suffix stays."""
+    if len(name.encode()) <= LONGEST_NAME_BYTES:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) > LONGEST_SUFFIX_BYTES:
+        stem, dot, suffix = name, "", ""
+    room = LONGEST_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + dot + suffix
+
+
+class _Tally:
+    """Passes chunks on, and keeps their sha256 and their number of bytes."""
+
+    def __init__(self, chunks: Iterable[bytes | memoryview], limit_bytes: int) -> None:
+        self._chunks, self._limit_bytes = chunks, limit_bytes
+        self.digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        for chunk in self._chunks:
+            self.size_bytes += len(chunk)
+            if self.size_bytes > self._limit_bytes:
+                raise TooLarge(limit_bytes=self._limit_bytes)
+            self.digest.update(chunk)
+            yield chunk
+
+
+def _local_root(url: str) -> Path | None:
+    """The folder that a `file://` URL names; None for other URLs."""
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return None
+    return Path(url2pathname(parts.path)).absolute()
