@@ -86,6 +86,20 @@ class CsrfFailed(Forbidden):
     sentence = "This form was sent from another site or is too old. Reload the page and send it again."
 
 
+class PasswordMustChange(Forbidden):
+    """The password was made by someone else, and is good for changing it only."""
+
+    code = "password_must_change"
+    sentence = "Choose a password of your own first, under Settings."
+
+
+class NotRevealed(Forbidden):
+    """Private scores are nobody's to see before the deadline."""
+
+    code = "not_revealed"
+    sentence = "The private leaderboard of {slug} is shown after its deadline."
+
+
 class RegistrationClosed(Forbidden):
     """The operator makes the accounts."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import datetime as dt
 from uuid import UUID
 
+import structlog
+from redis.exceptions import RedisError
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -20,11 +22,13 @@ from arena.errors import Invalid, NotFound
 from arena.events import publish
 from arena.queues import Queues
 from challenges.manifest import Manifest
-from challenges.messages import DataFile, PrepareJob, PrepareReport
+from challenges.messages import QUEUE_PREPARE, DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
 
 OFFLINE = "offline"
 """The source that every challenge has: data made on this machine, from its secret."""
+
+log = structlog.get_logger(__name__)
 
 
 def request_dataset(session: Session, queues: Queues, slug: str, source: str) -> Dataset:
@@ -90,9 +94,17 @@ def version_prefix(source: str, manifest: Manifest) -> str:
 
 
 def send_dataset(queues: Queues, dataset: Dataset) -> bool:
-    """Hand a queued dataset's job to the graders; False when they have it already."""
+    """Hand a queued dataset's job to the graders.
+
+    Returns:
+        False when they have it already, or Redis is away: the row waits, and is sent again.
+    """
     job = PrepareJob(str(dataset.id), dataset.slug, dataset.version, dataset.source, dataset.package_digest)
-    return queues.send(job)
+    try:
+        return queues.send(QUEUE_PREPARE, job)
+    except RedisError as error:
+        log.warning("a preparation will be sent later", slug=dataset.slug, version=dataset.version, error=str(error))
+        return False
 
 
 def resend_datasets(session: Session, queues: Queues, now: dt.datetime) -> int:
