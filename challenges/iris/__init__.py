@@ -1,0 +1,1 @@
+"""Iris: name the species of a flower from four measurements."""
