@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "admin": ("operate", OPERATORS),
     "web": ("processes", OPERATORS),
     "scribe": ("processes", OPERATORS),
-    "grader": ("processes", OPERATORS),
+    "grader": ("grader", OPERATORS),
     "new-challenge": ("organise", ORGANISERS),
 }
 """Each command: its module in this folder, and the panel of the help page it stands in."""

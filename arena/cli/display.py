@@ -27,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def complain(refusal: Refused, *, as_json: bool) -> None:
     """Print a refusal: a sentence on stderr, and with `--json` a document on stdout."""
-    errors.print(Text(plain(refusal), style="red"))
+    errors.print(Text(plain(refusal), style="red"), soft_wrap=True)
     if as_json:
         print_json({"error": {"code": refusal.code, "status": refusal.status, "detail": str(refusal)}})
 
@@ -39,7 +39,7 @@ def print_json(document: Any) -> None:
 
 def say(sentence: str, style: str = "") -> None:
     """Print a sentence that may hold other people's words: no markup is read from it."""
-    screen.print(Text(plain(sentence), style=style))
+    screen.print(Text(plain(sentence), style=style), soft_wrap=True)
 
 
 def plain(value: object) -> str:

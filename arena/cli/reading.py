@@ -165,8 +165,10 @@ def list_all(client: httpx.Client, path: str, params: dict[str, str], limit: int
 
 
 def items_of(page: Any) -> list[dict[str, Any]]:
-    """The items of one page of a list."""
-    found: list[dict[str, Any]] = page.get("items", []) if isinstance(page, dict) else page
+    """The items of one answer that lists something."""
+    if isinstance(page, dict):
+        page = next((page[name] for name in ("items", "files", "rows") if name in page), [])
+    found: list[dict[str, Any]] = page
     return found
 
 

@@ -12,6 +12,8 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from arena.settings import Settings
+
 SYSTEM_VARIABLES = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "LANG", "LANGUAGE", "TZ", "NO_COLOR"),
     *("VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"),
@@ -30,18 +32,12 @@ STORAGE_PREFIXES = ("AWS_", "GOOGLE_", "AZURE_")
 """Credentials of an object store of one's own."""
 COMPUTE_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "TORCH_", "POLARS_", "LC_")
 
-WEB_VARIABLES = frozenset(
-    f"ARENA_{name}"
-    for name in (
-        *("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "CHALLENGES_DIR", "BASE_URL", "SECURE_COOKIES"),
-        *("REGISTRATION_OPEN", "SESSION_DAYS", "TRUSTED_PROXIES", "RATE_LOGIN", "RATE_READ", "RATE_WRITE"),
-        *("SWEEP_SECONDS", "RESEND_AFTER_SECONDS", "LOG_FORMAT", "ADMIN_USERNAME"),
-    )
-)
+WEB_VARIABLES = frozenset(f"ARENA_{name.upper()}" for name in Settings.model_fields)
 GRADER_VARIABLES = frozenset(
     f"ARENA_{name}"
     for name in ("REDIS_URL", "STORAGE_URL", "VAULT_URL", "CHALLENGES_DIR", "QUEUES", "SOURCE_BASE_URL", "LOG_FORMAT")
 )
+"""The fields of `graders.settings`, which is not ours to import; a test compares the two."""
 
 
 class ClientSettings(BaseSettings):
@@ -66,6 +62,9 @@ class OperatorSettings(BaseSettings):
     redis_url: str = Field(default="", description="A Redis of one's own.")
     storage_url: str = Field(default="", description="Root of blobs.")
     vault_url: str = Field(default="", description="Root of hidden answers; only graders are told.")
+    base_url: str = Field(default="", description="Where people reach the site; empty: the address it listens on.")
+    queues: str = Field(default="", description="Queues that the graders listen to; empty: all.")
+    data: Path = Field(default=Path("arena-data"), description="Folder of everything that is kept.")
 
 
 def environment_of(variables: frozenset[str], given: dict[str, str]) -> dict[str, str]:

@@ -10,9 +10,10 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
 import stat
 import subprocess
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -60,7 +61,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
         password = quote((folder / "password").read_text())
         url = f"postgresql://arena:{password}@/{{}}?host={quote(str(sockets))}"
         pid = _postgres_pid(data)
-        if pid is not None:
+        if pid is not None and _accepts(sockets / _SOCKET_NAME):
             return Server(url.format("arena"), pid, None, signal.SIGINT)
         _forget_dead_postgres(data, sockets)
         settings = (*_SETTINGS, *_QUIET, f"unix_socket_directories={sockets}", *(() if durable else _FORGETFUL))
@@ -115,6 +116,14 @@ def _postgres_pid(data: Path) -> int | None:
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return pid if is_ours and lines[-1].strip() == "ready" else None
+
+
+def _accepts(path: Path) -> bool:
+    """Whether somebody listens on this socket: a process that is just being killed no longer does."""
+    with suppress(OSError), closing(socket.socket(socket.AF_UNIX)) as client:
+        client.connect(str(path))
+        return True
+    return False
 
 
 def _forget_dead_postgres(data: Path, sockets: Path) -> None:

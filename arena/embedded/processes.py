@@ -48,6 +48,11 @@ class Server:
         """Another process started it, and will stop it."""
         return self.process is None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it lives; of a borrowed one this is not known, and assumed."""
+        return self.process is None or self.process.poll() is None
+
     def stop(self) -> None:
         """Stop the server and wait for its end; nothing happens when it is borrowed or stopped already."""
         if self.process is None:
@@ -90,6 +95,11 @@ def launch(
     account: pwd.struct_passwd | None,
     is_ready: Callable[[], bool],
 ) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it is ready.
+
+    Raises:
+        ServerFailed: It ended, or was not ready in time.
+    """
     log = folder / "log"
     if log.exists():
         log.replace(folder / "log.1")
@@ -112,10 +122,12 @@ def launch(
 def spawn(
     command: list[str], folder: Path, stop_signal: signal.Signals, account: pwd.struct_passwd | None
 ) -> subprocess.Popen[bytes]:
+    """Start a program whose words go to the log in `folder`, as `account` or as ourselves."""
     with (folder / "log").open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own binaries
             command,
             cwd=folder,
+            env={"PATH": os.defpath, "LC_ALL": "C"},  # none of our secrets
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,0 +1,21 @@
+"""Starting a grader. It runs where nothing of the web side is installed, hence a module of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+
+from arena.cli.client import Refused
+from arena.cli.language import _
+
+
+def grader() -> None:
+    """Grade submissions and prepare data. Settings come from ARENA_* variables.
+
+    It never sees the database; `arena` hands over to the grader's own program.
+    """
+    if find_spec("polars") is None or find_spec("torch") is None:
+        sentence = _("This command needs the grader's libraries: {command}")
+        raise Refused(sentence.format(command='pip install "arena-grader[grader]"'), "extra_missing")
+    os.execv(sys.executable, [sys.executable, "-m", "graders.worker"])  # noqa: S606 - our own program
