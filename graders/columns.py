@@ -244,7 +244,7 @@ def _check_range(
     faults.add_rows(
         Reason.OUT_OF_RANGE,
         np.flatnonzero(finite & ~legal & among),
-        lambda row: {"column": column.name, "value": float(values[row]), "expected": _show_range(column)},
+        lambda row: {"column": column.name, "value": shown[row], "expected": _show_range(column)},
     )
     return values
 
@@ -270,8 +270,8 @@ def _most(column: Column) -> float:
 
 
 def _show_range(column: Column) -> str:
-    low = "(-∞" if column.minimum is None else f"{'(' if column.exclusive_minimum else '['}{column.minimum:g}"
-    high = "∞)" if column.maximum is None else f"{column.maximum:g}]"
+    low = "(-∞" if column.minimum is None else f"{'(' if column.exclusive_minimum else '['}{column.minimum:.12g}"
+    high = "∞)" if column.maximum is None else f"{column.maximum:.12g}]"
     return f"{low}, {high}" + (" and be whole" if column.type is ColumnType.INTEGER else "")
 
 

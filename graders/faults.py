@@ -1,7 +1,8 @@
-"""What is wrong with one upload, collected: the first faults word by word in the order of the rows, all of them counted."""
+"""What is wrong with one upload, collected: the first faults in the order of the rows, and how many there are."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ SHOWN_CHARACTERS = 60
 """Longest value that a fault repeats."""
 SHOWN_LABELS = 20
 """Most labels that a fault lists."""
+_LARGEST_EXACT = 2**53
+"""Whole numbers from here on do not survive every JSON reader."""
 
 
 class Faults:
@@ -57,17 +60,17 @@ class Faults:
         raise InvalidSubmission((ordered + self._others)[: self.limit], self.count)
 
 
-def show(value: object) -> str | int | float:
+def show(value: object, characters: int = SHOWN_CHARACTERS) -> str | int | float:
     """A value from an upload as it may be repeated: short, printable, and never NaN or infinite."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return value if abs(value) < 2**53 else str(value)[:SHOWN_CHARACTERS]
+        return value if abs(value) < _LARGEST_EXACT else str(value)
     if isinstance(value, float):
-        return value if value - value == 0 else f"{value}".replace("nan", "NaN")
+        return value if math.isfinite(value) else f"{value}".replace("nan", "NaN")
     text = str(value)
-    if len(text) > SHOWN_CHARACTERS:
-        text = text[:SHOWN_CHARACTERS] + "…"
+    if len(text) > characters:
+        text = text[:characters] + "…"
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text)
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from challenges.messages import DataFile
 
@@ -58,6 +56,8 @@ def _verify_local(path: Path, file: DataFile, root: Path) -> Path:
 
 
 def _download(url: str, file: DataFile, target: Path) -> Path:
+    import httpx  # noqa: PLC0415 - half of a grader's start, and never needed where files are local
+
     where = url.partition("?")[0]  # the signature after it opens the file to whoever reads the log
     try:
         with (
@@ -73,9 +73,9 @@ def _download(url: str, file: DataFile, target: Path) -> Path:
     return target
 
 
-def _written(pieces: Iterable[bytes], write: object) -> Iterable[bytes]:
+def _written(pieces: Iterable[bytes], write: Callable[[bytes], object]) -> Iterable[bytes]:
     for piece in pieces:
-        write(piece)  # type: ignore[operator]
+        write(piece)
         yield piece
 
 

@@ -1,4 +1,4 @@
-"""One submission from file to verdict: read and check, align with the answers, score both sides, diagnose the public one.
+"""One submission from file to verdict: read, check, align with the answers, score both sides, diagnose the public one.
 
 Knows no queue and no network. A submission's own fault ends as a rejected verdict; every other error is raised.
 """
@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from challenges.errors import InvalidSubmission
 from challenges.messages import GradeJob, Outcome, Provenance, Scores, Verdict, WireFault

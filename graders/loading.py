@@ -6,6 +6,7 @@ Answers stand in the order [public rows | private rows], so that a side is a sli
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -89,7 +90,7 @@ def load_challenge(settings: GraderSettings, slug: str, dataset: str) -> LoadedC
     )
 
 
-def make_challenge(  # noqa: PLR0913
+def make_challenge(
     manifest: Manifest,
     answers: pl.DataFrame,
     *,
@@ -153,12 +154,15 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
     package: Package = load_package(folder)
     try:
         data_manifest = read_blob(vault_url, DATA_MANIFEST_FILE)
-        answers = pl.read_parquet(BytesIO(read_blob(vault_url, ANSWERS_FILE)))
+        answers = read_blob(vault_url, ANSWERS_FILE)
     except FileNotFoundError as error:
         raise BrokenChallenge(f"{package.slug}: no answers of {dataset} in the vault") from error
+    promised = {file["name"]: file["digest"] for file in json.loads(data_manifest)["hidden"]}
+    if promised.get(ANSWERS_FILE) != hashlib.sha256(answers).hexdigest():
+        raise BrokenChallenge(f"{package.slug}: the answers of {dataset} are not those of its data manifest")
     return make_challenge(
         package.manifest,
-        answers,
+        pl.read_parquet(BytesIO(answers)),
         package_digest=package.digest,
         dataset=dataset,
         dataset_digest=hashlib.sha256(data_manifest).hexdigest(),
@@ -167,7 +171,7 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:
-    """Times of the package's files: an edited package is loaded anew. (A dataset's version never changes.)"""
+    """Times of the package's files: an edited package is loaded anew, while a dataset's version never changes."""
     return tuple(sorted(entry.stat().st_mtime_ns for entry in folder.iterdir() if entry.is_file()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
@@ -31,9 +31,10 @@ def read(path: Path, expected: Expected) -> pl.DataFrame | None:
     Raises:
         InvalidSubmission: The header is wrong, or not UTF-8.
     """
-    names = read_header(path, expected)
+    header = read_header(path, expected)
+    names = list(header.values())
     try:
-        frame = _read(path, {name: _type_of(name, expected) for name in names})
+        frame = _read(path, {cell: _type_of(name, expected) for cell, name in header.items()}).rename(header)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
     usual = CELL_BYTES + frame.height * len(names) * _USUAL_CELL_BYTES
@@ -47,12 +48,11 @@ def read_as_text(path: Path, expected: Expected) -> pl.DataFrame:
     Raises:
         InvalidSubmission: NOT_UTF8, CELL_TOO_LARGE or MALFORMED: the file as such is broken.
     """
-    names = read_header(path, expected)
+    header = read_header(path, expected)
     try:
-        frame = _read(path, dict.fromkeys(names, pl.String))
+        frame = _read(path, dict.fromkeys(header, pl.String)).rename(header)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        _explain(path, len(names))
-        raise
+        _explain(path, len(header))
     too_large = Faults()
     check_sizes(frame, too_large)
     too_large.raise_any()
@@ -62,8 +62,8 @@ def read_as_text(path: Path, expected: Expected) -> pl.DataFrame:
     return frame.head(0 if used is None else used + 1)
 
 
-def read_header(path: Path, expected: Expected) -> list[str]:
-    """The names in the first line, checked.
+def read_header(path: Path, expected: Expected) -> dict[str, str]:
+    """The cells of the first line as written, each with the name it means, checked.
 
     Raises:
         InvalidSubmission: The names are not the expected ones, or the line is not UTF-8 text.
@@ -89,11 +89,11 @@ def read_header(path: Path, expected: Expected) -> list[str]:
         raise_malformed(Format.CSV, f"the header is broken ({error})")
     names = [name.strip() for name in cells]
     check_header([name or "(unnamed)" for name in names], expected)
-    return names
+    return dict(zip(cells, names, strict=True))
 
 
 def _read(path: Path, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
-    return pl.read_csv(path, schema=schema, has_header=False, skip_lines=1, glob=False, raise_if_empty=False)
+    return pl.read_csv(path, schema=schema, glob=False)
 
 
 def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
@@ -105,7 +105,7 @@ def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
     return pl.String if column.type is ColumnType.TEXT else pl.Float64
 
 
-def _explain(path: Path, width: int) -> None:
+def _explain(path: Path, width: int) -> NoReturn:
     """Find the line that cannot be read, with the standard library's slower and more talkative reader."""
     content = path.read_bytes()
     try:
@@ -115,7 +115,7 @@ def _explain(path: Path, width: int) -> None:
     csv.field_size_limit(CELL_BYTES)
     row = 0
     try:
-        for row, cells in enumerate(csv.reader(text.splitlines(keepends=True), strict=True)):  # noqa: B007
+        for row, cells in enumerate(csv.reader(text.splitlines(keepends=True), strict=True)):
             if len(cells) > width:
                 raise_malformed(Format.CSV, f"row {row} has {len(cells)} cells, the header has {width}")
     except csv.Error as error:

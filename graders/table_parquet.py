@@ -50,10 +50,9 @@ def read(path: Path, expected: Expected) -> pl.DataFrame:
     except (ThriftError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise_malformed(Format.PARQUET, f"its metadata are broken ({type(error).__name__})")
     try:
-        return pl.read_parquet(content, use_statistics=False, rechunk=True)
+        return pl.read_parquet(content, use_statistics=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         raise_malformed(Format.PARQUET, str(error).partition("\n")[0])
-    raise AssertionError  # pragma: no cover - raise_malformed never returns
 
 
 def _read_footer(content: bytes) -> dict[int, Any]:

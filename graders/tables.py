@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from graders.faults import Faults, show
@@ -24,6 +24,8 @@ CELL_BYTES = 10_000
 """Largest cell, in bytes."""
 EXPANSION = 10
 """How many times the upload limit a compressed file may have when unpacked."""
+PROBLEM_CHARACTERS = 200
+"""Longest description of what is broken."""
 SPARE_COLUMNS = 100
 """Columns beyond the expected ones that are still named one by one."""
 
@@ -38,7 +40,7 @@ class Format(StrEnum):
 
 
 FORMAT_NAMES = {
-    Format.CSV: "CSV (UTF-8, comma, with a header)",
+    Format.CSV: "CSV",
     Format.PARQUET: "Parquet",
     Format.JSONL: "JSON Lines",
     Format.NPZ: "NumPy .npz",
@@ -125,7 +127,7 @@ def sniff(path: Path, filename: str, expected: Expected) -> Format:
     found, name = _recognise(head, filename)
     if found is None or found.value not in expected.table.formats:
         formats = [FORMAT_NAMES[Format(f)] for f in expected.table.formats]
-        raise InvalidSubmission.because(Reason.WRONG_TYPE, found=name, expected=" or ".join(formats))
+        raise InvalidSubmission.because(Reason.WRONG_TYPE, found=name, expected=", ".join(formats))
     return found
 
 
@@ -151,14 +153,16 @@ def check_header(names: list[str], expected: Expected) -> None:
     faults.raise_any()
 
 
-def raise_columns(found: int, expected: Expected) -> None:
+def raise_columns(found: int, expected: Expected) -> NoReturn:
     """Refuse a file for the number of its columns."""
     raise InvalidSubmission.because(Reason.TOO_MANY_COLUMNS, found=found, expected=len(expected.names))
 
 
-def raise_malformed(format_: Format, problem: str) -> None:
+def raise_malformed(format_: Format, problem: str) -> NoReturn:
     """Refuse a file that is broken as such."""
-    raise InvalidSubmission.because(Reason.MALFORMED, expected=FORMAT_NAMES[format_], problem=show(problem))
+    raise InvalidSubmission.because(
+        Reason.MALFORMED, expected=FORMAT_NAMES[format_], problem=show(problem, PROBLEM_CHARACTERS)
+    )
 
 
 def check_expansion(size_bytes: int, expected: Expected) -> None:

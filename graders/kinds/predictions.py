@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from graders import specimens as tables_to_try
 from graders import table_csv, table_jsonl, table_npz, table_parquet
 from graders.alignment import AnswerIndex, align
 from graders.columns import Predictions, arrange, check_sizes, check_sums, convert
 from graders.faults import Faults
+from graders.kinds import Specimen
 from graders.tables import Expected, Format, sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from challenges.manifest import Manifest
@@ -47,6 +50,17 @@ def read(path: Path, filename: str, manifest: Manifest, index: AnswerIndex) -> P
         if predictions is not None and not faults:
             return predictions
     return _check(table_csv.read_as_text(path, expected), expected, index, Faults(), is_written=True)
+
+
+def specimens() -> list[Specimen]:
+    """Tables that a grader must judge rightly before it takes the first job."""
+    manifest = tables_to_try.manifest()
+    index = AnswerIndex(pl.Series("id", tables_to_try.IDS))
+
+    def try_reading(path: Path, filename: str) -> Predictions:
+        return read(path, filename, manifest, index)
+
+    return [Specimen(*case, try_reading) for case in tables_to_try.cases()]
 
 
 def _check(

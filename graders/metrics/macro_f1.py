@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graders.metrics import NO_ROWS, check_finite
 from graders.confusion_counts import count_pairs
+from graders.metrics import NO_ROWS, check_finite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

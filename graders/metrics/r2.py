@@ -42,10 +42,7 @@ def r2(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> float:
         return check_finite(np.nan, "R² needs at least two rows")
     with np.errstate(over="ignore", invalid="ignore"):
         residual, total = _sums(y_true, y_pred)
-        if total == 0:
-            score = 1.0 if residual == 0 else 0.0
-        else:
-            score = 1.0 - residual / total
+        score = float(residual == 0) if total == 0 else 1.0 - residual / total
     return check_finite(score, TOO_LARGE)
 
 
