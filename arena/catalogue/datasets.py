@@ -21,6 +21,7 @@ from arena.catalogue.models import Challenge, ChallengeState, Dataset, DatasetSt
 from arena.errors import Invalid, NotFound
 from arena.events import publish
 from arena.queues import Queues
+from arena.translations import mark
 from challenges.manifest import Manifest
 from challenges.messages import QUEUE_PREPARE, DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
@@ -46,8 +47,7 @@ def request_dataset(session: Session, queues: Queues, slug: str, source: str) ->
         raise NotFound(what="challenge")
     manifest = manifest_of(challenge)
     if source != OFFLINE and source not in manifest.sources:
-        known = ", ".join([OFFLINE, *manifest.sources])
-        raise Invalid(field="source", problem=f"{source!r} is not one of {known}")
+        raise Invalid(field="source", problem=mark("is not a source of this challenge"))
     dataset = find_queued(session, challenge, source) or add_dataset(session, challenge, source)
     publish(session, challenge_topic(slug))
     session.commit()

@@ -7,9 +7,9 @@ keeps, `datasets` has data prepared. What other features need of them is offered
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from arena.catalogue.datasets import (
@@ -30,6 +30,7 @@ from arena.catalogue.models import Challenge, ChallengeState, Dataset, DatasetSt
 from arena.catalogue.timeline import Phase, check_open, check_started, is_open, is_revealed, phase_of
 from arena.errors import Invalid, NotFound, NotReady
 from arena.events import publish
+from arena.translations import mark
 from challenges.catalogue import Package
 from challenges.manifest import Manifest
 
@@ -44,6 +45,7 @@ __all__ = [
     "list_challenges",
     "list_datasets",
     "manifest_of",
+    "page_of_challenges",
     "phase_of",
     "public_files",
     "record_report",
@@ -59,6 +61,14 @@ __all__ = [
 def list_challenges(session: Session) -> list[Challenge]:
     """All challenges with the data in use, in the order of the path."""
     return list(session.scalars(select(Challenge).order_by(Challenge.position, Challenge.slug)))
+
+
+def page_of_challenges(session: Session, after: Sequence[int | str] | None, count: int) -> list[Challenge]:
+    """Up to `count` challenges in the order of the path, those behind the position and slug of `after`."""
+    query = select(Challenge).order_by(Challenge.position, Challenge.slug).limit(count)
+    if after is not None:
+        query = query.where(tuple_(Challenge.position, Challenge.slug) > tuple_(*after))
+    return list(session.scalars(query))
 
 
 def get_challenge(session: Session, slug: str) -> Challenge:
@@ -84,7 +94,7 @@ def set_state(session: Session, slug: str, state: ChallengeState) -> Challenge:
     lock_catalogue(session)
     challenge = get_challenge(session, slug)
     if state is ChallengeState.PREPARING:
-        raise Invalid(field="state", problem="choose open or closed")
+        raise Invalid(field="state", problem=mark("must be open or closed"))
     if state is ChallengeState.OPEN and challenge.dataset_id is None:
         raise NotReady(slug=slug)
     challenge.state = state
@@ -103,9 +113,9 @@ def set_deadline(session: Session, slug: str, deadline: dt.datetime | None) -> C
     lock_catalogue(session)
     challenge = get_challenge(session, slug)
     if deadline is not None and deadline.tzinfo is None:
-        raise Invalid(field="deadline", problem="give a UTC offset")
+        raise Invalid(field="deadline", problem=mark("needs a UTC offset"))
     if deadline is not None and challenge.opens_at is not None and deadline <= challenge.opens_at:
-        raise Invalid(field="deadline", problem="it lies before the opening")
+        raise Invalid(field="deadline", problem=mark("lies before the opening"))
     challenge.deadline = deadline
     publish(session, challenge_topic(slug))
     session.commit()
@@ -116,7 +126,8 @@ def sync_packages(session: Session, packages: Mapping[str, Package]) -> list[Dat
     """Make the rows equal to the packages on disk, and commit.
 
     A changed package updates its row. A new generator version asks for new data; the data in use stays until that is
-    ready. A package that is gone closes its challenge and keeps everything. A failed preparation is tried again.
+    ready. A package that is gone closes its challenge and keeps everything; should it come back, an
+    organiser opens it. A failed preparation is tried again.
 
     Args:
         session: A session without pending changes.

@@ -87,7 +87,7 @@ def record_standing(session: Session, submission: Scored, dataset: Dataset, dire
     else:
         for row in rows.values():
             row.submissions = count
-    publish(session, board_topic(dataset.id))
+    publish(session, board_topic(dataset.id), slug=dataset.slug)
     session.flush()
 
 
@@ -107,7 +107,7 @@ def recompute_standing(session: Session, team_id: UUID, dataset: Dataset, direct
     else:
         count = session.scalar(select(func.count()).select_from(SUBMISSIONS).where(*mine)) or 0
         _write(session, dataset.id, best, direction, revision=revision, count=count)
-    publish(session, board_topic(dataset.id))
+    publish(session, board_topic(dataset.id), slug=dataset.slug)
     session.flush()
 
 

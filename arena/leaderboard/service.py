@@ -26,6 +26,7 @@ from arena.leaderboard.reading import PAGE_ROWS, Placed, Question, read_stretch
 from arena.leaderboard.recording import SUBMISSIONS, board_topic, recompute_standing, record_standing, sort_key_of
 from arena.teams.models import Team
 from arena.teams.service import member_names
+from arena.translations import mark
 
 __all__ = [
     "PAGE_ROWS",
@@ -37,6 +38,7 @@ __all__ = [
     "check_board",
     "history",
     "index_standing",
+    "leading_teams",
     "rank_of",
     "recompute_standing",
     "record_standing",
@@ -44,6 +46,8 @@ __all__ = [
 ]
 
 LAST_PAGE = 1_000_000
+LEADERS = 5
+"""How many teams a chart shows beside the reader's own."""
 
 log = structlog.get_logger(__name__)
 
@@ -129,7 +133,7 @@ def standings(
     """
     check_board(challenge, board, now)
     if not 1 <= page <= LAST_PAGE:
-        raise Invalid(field="page", problem="count from 1")
+        raise Invalid(field="page", problem=mark("must be a whole number from 1 on"))
     if challenge.dataset_id is None:
         return BoardPage(board, None, 1, 1, 0, [], None)
     found = read_stretch(session, redis, Question(challenge.dataset_id, board, (page - 1) * PAGE_ROWS, team_id))
@@ -170,6 +174,14 @@ def _to_row(placed: Placed, names: dict[UUID, list[str]], team_id: UUID | None) 
         achieved_at=standing.achieved_at,
         is_mine=standing.team_id == team_id,
     )
+
+
+def leading_teams(session: Session, redis: Redis, challenge: Challenge, count: int = LEADERS) -> list[UUID]:
+    """The best teams of the public board, in order."""
+    if challenge.dataset_id is None:
+        return []
+    found = read_stretch(session, redis, Question(challenge.dataset_id, Board.PUBLIC, 0, None, count))
+    return [placed.standing.team_id for placed in found.placed]
 
 
 def index_standing(session: Session, redis: Redis, dataset_id: UUID) -> None:
