@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from challenges.errors import InvalidMessage
 from challenges.records import RecordError, dump_record, parse_record
@@ -225,6 +225,10 @@ def parse_job(function: str, text: str) -> GradeJob | PrepareJob:
     raise InvalidMessage(f"{function} is not a grader's function")
 
 
+@overload
+def failure_of(job: GradeJob, trace: str) -> Verdict: ...
+@overload
+def failure_of(job: PrepareJob, trace: str) -> PrepareReport: ...
 def failure_of(job: GradeJob | PrepareJob, trace: str) -> Verdict | PrepareReport:
     """The answer that says a job failed, and it was not the participant's fault."""
     if isinstance(job, PrepareJob):

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
@@ -32,22 +31,13 @@ from rq.timeouts import BaseDeathPenalty
 from challenges import messages
 from challenges.messages import PrepareReport, Verdict
 from graders.tasks import FAILURE_SECONDS, WORKER_SECONDS, Task, job_key
+from graders.watching import Reporter
 
 DURATIONS_KEPT = 50
 
 log = structlog.get_logger(__name__)
 
 Function = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told what a grader does, while it does it."""
-
-    born: Callable[[str], None]
-    """It listens now, under this name."""
-    started: Callable[[Task], None]
-    ended: Callable[[], None]
 
 
 def send_answer(redis: Redis, answer: Verdict | PrepareReport) -> bool:
@@ -74,7 +64,7 @@ def listen(
     queues: list[str],
     functions: Mapping[str, Function],
     stop: threading.Event,
-    watcher: Watcher,
+    reporter: Reporter,
     facts: Mapping[str, str],
 ) -> None:
     """Work on `queues`, in order of priority, until `stop` is set; come back whenever Redis does.
@@ -84,14 +74,14 @@ def listen(
         queues: Names of queues, the most important first.
         functions: All that may be called, by the name that travels; each takes the message's text.
         stop: Set by whoever ends the process; the job in hand is finished first.
-        watcher: Told of each beginning and end.
+        reporter: Told of each beginning and end.
         facts: What the web shows of this grader, `version` and `device`.
     """
     delay = 0.2
     while not stop.is_set():
         began = time.monotonic()
         try:
-            _Listener(redis, queues, functions, watcher, facts).serve(stop)
+            _Listener(redis, queues, functions, reporter, facts).serve(stop)
         except (RedisConnectionError, RedisTimeoutError) as error:
             delay = 0.2 if time.monotonic() - began > WORKER_SECONDS else min(2 * delay, 5.0)
             log.warning("redis is away", error=str(error), wait_seconds=delay)
@@ -157,20 +147,20 @@ class _Listener(SimpleWorker):
         redis: Redis,
         queues: list[str],
         functions: Mapping[str, Function],
-        watcher: Watcher,
+        reporter: Reporter,
         facts: Mapping[str, str],
     ) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         super().__init__(queues, name=name, connection=redis, serializer=JSONSerializer)
         self.log.setLevel("WARNING")
-        self._functions, self._watcher, self._facts = functions, watcher, facts
+        self._functions, self._reporter, self._facts = functions, reporter, facts
 
     def serve(self, stop: threading.Event) -> None:
         """Work until told to stop; raises when Redis goes away."""
         self.register_birth()
         ended = threading.Event()
         threading.Thread(target=self._beat, args=(ended,), daemon=True).start()
-        self._watcher.born(self.name)
+        self._reporter.born(self.name)
         try:
             while not stop.is_set():
                 self._step()
@@ -218,11 +208,11 @@ class _Listener(SimpleWorker):
             function = self._functions.get(name)
             if function is None:
                 raise Refused(f"{name!r} is not done here")
-            self._watcher.started(Task(queue.name, job.id, execution.composite_key, name, text))
+            self._reporter.started(Task(queue.name, job.id, execution.composite_key, name, text))
             try:
                 function(text)
             finally:
-                self._watcher.ended()
+                self._reporter.ended()
 
         cast("_GuardedJob", job).perform_with = perform
         return super().perform_job(job, queue, execution)

@@ -24,6 +24,10 @@ class GraderSettings(BaseSettings):
     source_base_url: str = Field(
         default="", description="Mirror for real data files: replaces scheme and host of each source URL."
     )
+    prepare_seconds: float = Field(default=3600, description="Longest that preparing one challenge's data may take.")
+    stop_seconds: float = Field(
+        default=8, description="After SIGTERM, how long the job in hand may take before it goes back to the queue."
+    )
     log_format: str = Field(default="console", description="`console` or `json`.")
 
 

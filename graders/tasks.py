@@ -14,6 +14,8 @@ from redis.client import Pipeline
 from redis.retry import Retry
 
 from challenges import messages
+from challenges.errors import Reason
+from challenges.messages import GradeJob, Outcome, Verdict, WireFault
 
 FAILURE_SECONDS = 7 * 86400
 """How long a job that came to nothing is remembered."""
@@ -63,6 +65,12 @@ def bury(redis: Redis, worker: str, task: Task | None) -> None:
             pipeline.hset(job_key(task.job_id), "status", "failed")
             pipeline.expire(job_key(task.job_id), FAILURE_SECONDS)
         pipeline.execute()
+
+
+def reject(job: GradeJob, reason: Reason, **facts: str | float) -> Verdict:
+    """The verdict on a submission that took more than it may."""
+    fault = WireFault(reason.value, dict(facts))
+    return Verdict(job.submission_id, job.attempt, Outcome.REJECTED, faults=[fault], fault_count=1)
 
 
 def job_key(job_id: str) -> str:

@@ -1,0 +1,114 @@
+"""The grader's program. Started plainly it supervises; with `--child` it is the grader itself.
+
+    python -m graders.worker ─▶ supervisor ─▶ python -m graders.worker --child PIPE ─▶ self-test ─▶ listens
+
+The child is a fresh process, not a fork: polars and torch do not survive forks. It ends with its supervisor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+import structlog
+
+from challenges.messages import QUEUE_GRADE_GPU
+from graders.settings import GraderSettings, get_settings
+from graders.supervisor import Supervisor
+from graders.tasks import connect
+
+SELF_TEST_FAILED = 3
+"""Exit code of a grader that does not trust itself."""
+ORPHAN_SECONDS = 10.0
+"""How long a grader without a supervisor may work on its last job."""
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Supervise, or grade; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m graders.worker", description="Grade submissions, prepare data.")
+    parser.add_argument("--child", type=int, metavar="PIPE", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    settings = get_settings()
+    set_up_logs(settings.log_format)
+    if arguments.child is not None:
+        return run_grader(settings, arguments.child)
+    with connect(settings.redis_url) as redis:
+        Supervisor(redis, [sys.executable, "-m", "graders.worker", "--child"], settings.stop_seconds).run()
+    return 0
+
+
+def run_grader(settings: GraderSettings, pipe: int) -> int:
+    """Test oneself, then listen until SIGTERM or the supervisor's end."""
+    stop = threading.Event()
+    end_with_parent(stop)
+    os.set_inheritable(pipe, False)  # noqa: FBT003 - what a job starts must not keep it open
+    # Imported here: the supervisor, which lives in the same program, is a small process without numpy and polars.
+    from graders.jobs import Desk, grader_version  # noqa: PLC0415
+    from graders.kinds import check_kinds  # noqa: PLC0415
+    from graders.queues import listen  # noqa: PLC0415
+    from graders.watching import Reporter  # noqa: PLC0415
+
+    try:
+        kinds = check_kinds()
+    except Exception:
+        log.exception("the self-test failed: this grader would judge wrongly, and does not listen")
+        return SELF_TEST_FAILED
+    queues = [name.strip() for name in settings.queues.split(",") if name.strip()]
+    device = "gpu" if QUEUE_GRADE_GPU in queues else "cpu"
+    with connect(settings.redis_url) as redis:
+        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}", device)
+        log.info("the grader listens", queues=queues, kinds=kinds, version=grader_version())
+        facts = {"version": grader_version(), "device": device}
+        listen(redis, queues, desk.functions(), stop, desk.reporter, facts)
+    return 0
+
+
+def end_with_parent(stop: threading.Event) -> None:
+    """Set `stop` at SIGTERM, which also comes when the supervisor dies; leave SIGINT to the supervisor."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=stop.set).start()  # the main thread may hold the event's lock just now
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
+    threading.Thread(target=_mind_parent, args=(parent, stop), daemon=True).start()
+
+
+def _mind_parent(parent: int, stop: threading.Event) -> None:
+    """Where the system sends no signal at a parent's death, and for a job that does not end."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    stop.set()
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(1)
+
+
+def set_up_logs(log_format: str) -> None:
+    """One event per line on stderr, as text for people or JSON for machines."""
+    ending: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    if log_format == "json":
+        ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *ending,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
