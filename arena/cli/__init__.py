@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from arena import __version__
 from arena.cli.client import Refused
 from arena.cli.display import complain
-from arena.cli.language import _, choose_language
+from arena.cli.language import _, choose_language, help_of
 
 LEARNERS = "Take part"
 OPERATORS = "Run a server"
@@ -70,7 +70,7 @@ class LazyGroup(TyperGroup):
             command: Any = typer.main.get_command(function)
             command.name, command.rich_help_panel = cmd_name, _(panel)
             return command
-        text = _(inspect.getdoc(function) or "")
+        text = help_of(cmd_name, inspect.getdoc(function) or "")
         holder.command(cmd_name, help=text, rich_help_panel=_(panel))(function)
         return typer.main.get_command(holder)
 
@@ -91,7 +91,9 @@ def _print_version(asked: bool) -> None:
 
 
 def root(
-    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of messages; by default as LANG says.")] = "",
+    language: Annotated[
+        str, typer.Option(metavar="en|zh", help=_("Language of messages; by default as LANG says."))
+    ] = "",
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     """Competitions for people who learn deep learning, graded on your own machine.
@@ -105,7 +107,7 @@ def root(
 def make_app() -> typer.Typer:
     """The whole command line, in the language chosen before."""
     app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-    app.callback(help=_(inspect.getdoc(root) or ""))(root)
+    app.callback(help=help_of("arena", inspect.getdoc(root) or ""))(root)
     return app
 
 
@@ -114,15 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     choose_language(words)
     try:
-        result = make_app()(words, prog_name="arena", standalone_mode=False)
+        make_app()(words, prog_name="arena")
     except Refused as refusal:
         complain(refusal, as_json="--json" in words)
         return 1
-    except (KeyboardInterrupt, typer.Abort):
-        complain(Refused(_("Interrupted."), "interrupted"), as_json=False)
-        return 130
-    except typer.Exit as exit_:
-        return exit_.exit_code
-    except BrokenPipeError:
-        return 1
-    return result if isinstance(result, int) else 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -18,7 +18,7 @@ CATALOGUE = Path(__file__).with_name("zh_Hans.toml")
 def _asked_for(arguments: list[str]) -> str:
     """The language by `--language`, ARENA_LANGUAGE, or the locale."""
     asked = ClientSettings().language or system_language()
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if word == "--language":
             asked = following
         elif word.startswith("--language="):
@@ -42,9 +42,15 @@ def language_tag() -> str:
 
 def _(sentence: str) -> str:
     """The sentence in the chosen language."""
-    return _read_catalogue().get(sentence, sentence) if _chosen[0] == "zh_Hans" else sentence
+    return read_catalogue()["sentences"].get(sentence, sentence) if _chosen[0] == "zh_Hans" else sentence
+
+
+def help_of(command: str, english: str) -> str:
+    """A command's help text: its docstring, or the Chinese one of the same name."""
+    return read_catalogue()["help"].get(command, english).strip() if _chosen[0] == "zh_Hans" else english
 
 
 @lru_cache
-def _read_catalogue() -> dict[str, str]:
-    return {entry["en"]: entry["zh"] for entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["sentence"]}
+def read_catalogue() -> dict[str, dict[str, str]]:
+    """Chinese help texts by command, and Chinese sentences by English ones."""
+    return tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
