@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from challenges._generators.city import City, build_flats, found_city, haggle, survey, value
 from challenges._generators.keys import Keys
 from challenges._generators.pictures import save_scatter, shade
 from challenges.errors import InvalidSource
-from challenges.house_prices.city import City, build_flats, found_city, haggle, survey, value
 
 TRAIN_ROWS = 8000
 HIDDEN_ROWS = 4000
