@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +44,7 @@ _CONFIG: Spec = {
     "legend": {**_TEXT, "orient": "top", "title": None},
 }
 _FIRST, _SECOND = "var(--chart-1)", "var(--chart-2)"
+_OTHERS = (_FIRST, "var(--chart-3)", "var(--chart-4)", "var(--chart-5)", "var(--chart-6)")
 
 
 def score_chart(points: list[Spec], score: str, best: str, time: str) -> Spec:
@@ -64,6 +66,35 @@ def score_chart(points: list[Spec], score: str, best: str, time: str) -> Spec:
         alt.layer(
             line.encode(x=x, y=alt.Y("best:Q", title=score, scale=y_scale)),
             dots.encode(x=x, y=alt.Y("score:Q", title=score), tooltip=[*tips, alt.Tooltip("best:Q", title=best)]),
+        )
+    )
+
+
+def board_chart(points: list[Spec], own: str, score: str, team: str, time: str) -> Spec:
+    """The best scores of some teams over time, one stepped line for each.
+
+    Args:
+        points: `{"team": name, "at": ISO time, "score": number}`, the teams in the order to list them.
+        own: Name of the reader's team, drawn in the second colour and broader; empty: none.
+        score: Name of the score's axis.
+        team: Name for a team, in the tooltip.
+        time: Name of the time's axis.
+    """
+    teams = list(dict.fromkeys(point["team"] for point in points))
+    others = iter(_OTHERS)
+    colours = [_SECOND if name == own else next(others, _OTHERS[-1]) for name in teams]
+    lines = _chart(points).mark_line(interpolate="step-after", point=alt.OverlayMarkDef(size=28, filled=True))
+    return _finish(
+        lines.encode(
+            x=alt.X("at:T", title=time, axis=alt.Axis(grid=False, tickCount=5)),
+            y=alt.Y("score:Q", title=score, scale=alt.Scale(zero=False, nice=True)),
+            color=alt.Color("team:N", sort=teams, scale=alt.Scale(domain=teams, range=colours)),
+            strokeWidth=alt.condition(alt.datum.team == own, alt.value(3.5), alt.value(2)),
+            tooltip=[
+                alt.Tooltip("team:N", title=team),
+                alt.Tooltip("score:Q", title=score),
+                alt.Tooltip("at:T", title=time, format="%Y-%m-%d %H:%M"),
+            ],
         )
     )
 
@@ -94,14 +125,15 @@ def distribution_chart(bins: list[Spec], score: str, teams: str, own: float | No
 
 def slices_chart(diagnostic: Spec) -> Spec:
     """The score on each slice of the public rows, as bars in the order given."""
+    room = min(180, 10 + max(_breadth(str(row["name"])) for row in diagnostic["rows"]))
     bars = _chart(diagnostic["rows"]).mark_bar(color=_FIRST)
     return _finish(
         bars.encode(
-            y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(grid=False, domain=False)),
+            y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(grid=False, domain=False, minExtent=room)),
             x=alt.X("score:Q", title=None, axis=alt.Axis(tickCount=5)),
             tooltip=[alt.Tooltip("name:N"), alt.Tooltip("score:Q"), alt.Tooltip("rows:Q")],
         ),
-        height=max(60, 26 * len(diagnostic["rows"])),
+        height=40 + 26 * len(diagnostic["rows"]),
     )
 
 
@@ -138,6 +170,11 @@ def _draw(text: str) -> Markup:
 
 def _chart(values: list[Spec]) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=values))
+
+
+def _breadth(text: str) -> int:
+    """About how many pixels a label takes: the server does not know the reader's fonts."""
+    return sum(13 if unicodedata.east_asian_width(letter) in "WF" else 8 for letter in text)
 
 
 def _plain(label: Any) -> str:

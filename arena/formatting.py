@@ -32,6 +32,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "size": partial(format_size, locale=locale),
         "at": partial(format_at, locale=locale),
         "iso": format_iso,
+        "moment": dt.datetime.fromisoformat,
         "short": lambda digest: digest[:12],
         "json": format_json,
     }

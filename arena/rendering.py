@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from arena import charts, formatting
 from arena.settings import STATIC_DIR, TEMPLATES_DIR
 from arena.translations import LANGUAGES, choose_language, locale_of, mark, translations
+from arena.vega import ADDRESS
 
 COOKIE_THEME = "arena_theme"
 THEMES = ("auto", "light", "dark")
@@ -91,6 +92,7 @@ def environment(language: str) -> Environment:
     found.filters.update(formatting.filters(language))
     found.filters.update(chart_svg=charts.chart_svg, chart_json=charts.chart_json)
     found.filters.update(slices_chart=charts.slices_chart, scatter_chart=charts.scatter_chart)
+    found.globals.update(score_chart=charts.score_chart, board_chart=charts.board_chart, vega=ADDRESS)
     found.globals.update(static=static, languages=LANGUAGES, themes=THEMES, locale=locale_of(language))
     return found
 

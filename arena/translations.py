@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 CHINESE = "zh_Hans"
-LANGUAGES = {ENGLISH: "English", CHINESE: "简体中文"}
+LANGUAGES = {ENGLISH: "English", CHINESE: "中文"}
 """Each language in its own words, in the order of the switcher."""
 COOKIE_LANGUAGE = "arena_language"
 LOCALE_DIR = TEMPLATES_DIR / "locale"

@@ -28,7 +28,9 @@ SUBMISSIONS = table(
     column("status"),
     column("created_at"),
     column("public_score"),
+    column("public_error"),
     column("private_score"),
+    column("private_error"),
 )
 """The submissions by name: their feature lies above this one, which reads a few of their columns."""
 
