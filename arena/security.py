@@ -22,10 +22,26 @@ TOKEN_PREFIX = "arena_"  # noqa: S105 - a name, not a secret
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
 FEWEST_CHARACTERS = 4
 COMMON_PASSWORDS = frozenset(
-    (
-        "0123456789 1234567890 12345678910 0987654321 1q2w3e4r5t 1qaz2wsx3edc qwertyuiop qwerty12345 qwertyuiop123 "
-        "password12 password123 password1234 passw0rd123 iloveyou123 administrator changeme123 letmein123 welcome123"
-    ).split()
+    [
+        "0123456789",
+        "1234567890",
+        "12345678910",
+        "0987654321",
+        "1q2w3e4r5t",
+        "1qaz2wsx3edc",
+        "qwertyuiop",
+        "qwerty12345",
+        "qwertyuiop123",
+        "password12",
+        "password123",
+        "password1234",
+        "passw0rd123",
+        "iloveyou123",
+        "administrator",
+        "changeme123",
+        "letmein123",
+        "welcome123",
+    ]
 )
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """Argon2id as OWASP advises for servers: 19 MiB, two passes, one lane."""

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     rate_login: str = Field(default="10/minute", description="Log-in and registration attempts per address.")
     rate_read: str = Field(default="600/minute", description="API reads per token or address.")
     rate_write: str = Field(default="60/minute", description="API writes per token or address.")
+    cache_seconds: float = Field(
+        default=1.0, description="How long public pages are answered from memory at most; 0: not at all."
+    )
     sweep_seconds: float = Field(default=60.0, description="Seconds between two sweeps for lost jobs.")
     resend_after_seconds: float = Field(
         default=30.0, description="A queued submission older than this and unknown to the queue is sent again."

@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import psycopg
 import pytest
 from redis import Redis
@@ -20,6 +22,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from arena.db import make_engine, make_sessions, migrate
 from arena.embedded import start_postgres, start_redis
 from arena.settings import Settings
+from tests.serving import serve
+
+if TYPE_CHECKING:
+    from arena.app import Site
 
 TEMPLATE = "arena_template"
 _numbers = count(1)
@@ -95,7 +101,7 @@ def settings(postgres_url: str, redis_url: str, tmp_path: Path) -> Settings:
         database_url=postgres_url,
         redis_url=redis_url,
         storage_url=blobs.as_uri(),
-        base_url="http://testserver",
+        cache_seconds=0,
         rate_login="1000/minute",
         rate_read="100000/minute",
         rate_write="10000/minute",
@@ -128,3 +134,27 @@ def redis(redis_url: str) -> Iterator[Redis]:
     """A client of this test's Redis."""
     with Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Site]:
+    """The whole application, not yet serving."""
+    from arena.app import create_app  # noqa: PLC0415 - tests below the app must run while a feature is broken
+
+    made = create_app(settings)
+    yield made
+    made.state.runtime.close()
+
+
+@pytest.fixture
+def site_url(app: Site) -> Iterator[str]:
+    """Where the application serves, over real HTTP."""
+    with serve(app) as url:
+        yield url
+
+
+@pytest.fixture
+def client(site_url: str) -> Iterator[httpx.Client]:
+    """A visitor that keeps cookies and follows no redirect."""
+    with httpx.Client(base_url=site_url, timeout=30) as visitor:
+        yield visitor
