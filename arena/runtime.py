@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from arena.db import make_engine, make_sessions
 from arena.queues import Queues, connect
 from arena.settings import Settings
+from arena.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Runtime:
     sessions: sessionmaker[Session]
     redis: Redis
     queues: Queues
+
+    @property
+    def storage(self) -> Storage:
+        """Names blobs, and opens nothing until one is read or written."""
+        return Storage(self.settings.storage_url)
 
     def close(self) -> None:
         """Give every connection back."""

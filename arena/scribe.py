@@ -81,7 +81,7 @@ def sweep_once(opened: Runtime) -> None:
     with opened.sessions() as session:
         resend_datasets(session, opened.queues, utc_now())
     with opened.sessions() as session:
-        sweep(session, opened.queues, utc_now())
+        sweep(session, opened.queues, opened.storage, utc_now(), opened.settings.resend_after_seconds)
 
 
 @contextmanager

@@ -5,14 +5,17 @@ Everything streams. A blob is there whole or not at all: a write that is refused
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -21,10 +24,15 @@ from obstore.store import LocalStore, from_url
 
 from arena.errors import TooLarge
 
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore, S3Store
+
 LOCAL_PART_BYTES = 1 << 20
 REMOTE_PART_BYTES = 8 << 20
 """Object stores take parts of at least 5 MiB, and at most ten thousand of them."""
 READ_BYTES = 1 << 18
+HASHED_AT_ONCE_BYTES = 1 << 17
+"""Smaller pieces are hashed in the event loop: handing them to a thread would take longer."""
 SIGNED_FOR = timedelta(days=7)
 """How long a grader may read an upload from an object store: the longest that S3 signs for."""
 FALLBACK_NAME = "submission"
@@ -52,18 +60,20 @@ class Storage:
     """The blobs below one URL: `file:///…`, `s3://…`, `gs://…` or `az://…`."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._root = _local_root(url)
-        if self._root is None:
-            self._store = from_url(url)
-        else:
-            self._store = LocalStore(prefix=self._root, mkdir=True)
 
-    def write(self, key: str, chunks: Iterable[bytes | memoryview], limit_bytes: int) -> Stored:
+    @cached_property
+    def _store(self) -> ObjectStore:
+        """Opened when it is first needed: who only names blobs may have no disk to make a folder on."""
+        return from_url(self._url) if self._root is None else LocalStore(prefix=self._root, mkdir=True)
+
+    async def write(self, key: str, chunks: AsyncIterable[bytes], limit_bytes: int) -> Stored:
         """Write a blob while hashing it; memory stays flat, whatever its size.
 
         Args:
             key: Where to; parts divided by `/`, none of them `..`.
-            chunks: The content, in order. What iterating over it raises ends the write.
+            chunks: The content, in order, best in pieces of a megabyte. What iterating over it raises ends the write.
             limit_bytes: The largest content that is accepted.
 
         Raises:
@@ -72,23 +82,25 @@ class Storage:
         tally = _Tally(chunks, limit_bytes)
         part = REMOTE_PART_BYTES if self._root is None else LOCAL_PART_BYTES
         try:
-            obstore.put(self._store, key, iter(tally), use_multipart=True, chunk_size=part, max_concurrency=1)
+            await obstore.put_async(
+                self._store, key, aiter(tally), use_multipart=True, chunk_size=part, max_concurrency=1
+            )
         except BaseException:
             self._tidy(key)
             raise
         return Stored(key, tally.size_bytes, tally.digest.hexdigest())
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to, not including, `end`, piece by piece; the first error comes with the first one.
+        """The bytes from `start` up to, not including, `end` (None: the end of the blob), piece by piece.
 
         Raises:
-            FileNotFoundError: There is no such blob.
+            FileNotFoundError: There is no such blob. Raised here, not by the iterator.
         """
         end = self.get_size(key) if end is None else end
         if end <= start:
-            return
-        for piece in obstore.get(self._store, key, options={"range": (start, end)}).stream(min_chunk_size=READ_BYTES):
-            yield bytes(piece)
+            return iter(())
+        found = obstore.get(self._store, key, options={"range": (start, end)})
+        return (bytes(piece) for piece in found.stream(min_chunk_size=READ_BYTES))
 
     def get_size(self, key: str) -> int:
         """The size of a blob in bytes.
@@ -108,12 +120,12 @@ class Storage:
         """Where a grader reads a blob: a `file://` URL on the shared disk, else a signed `https://` one."""
         if self._root is not None:
             return (self._root / key).as_uri()
-        return obstore.sign(self._store, "GET", key, SIGNED_FOR)  # type: ignore[arg-type]
+        return obstore.sign(cast("S3Store", self._store), "GET", key, SIGNED_FOR)
 
     def check(self) -> None:
         """Raise unless the storage answers."""
         if self._root is not None:
-            self._root.stat()
+            self._root.mkdir(parents=True, exist_ok=True)
         else:
             next(iter(obstore.list(self._store, chunk_size=1)), None)
 
@@ -152,17 +164,20 @@ def _shorten(name: str) -> str:
 class _Tally:
     """Passes chunks on, and keeps their sha256 and their number of bytes."""
 
-    def __init__(self, chunks: Iterable[bytes | memoryview], limit_bytes: int) -> None:
+    def __init__(self, chunks: AsyncIterable[bytes], limit_bytes: int) -> None:
         self._chunks, self._limit_bytes = chunks, limit_bytes
         self.digest = hashlib.sha256()
         self.size_bytes = 0
 
-    def __iter__(self) -> Iterator[bytes | memoryview]:
-        for chunk in self._chunks:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
             self.size_bytes += len(chunk)
             if self.size_bytes > self._limit_bytes:
                 raise TooLarge(limit_bytes=self._limit_bytes)
-            self.digest.update(chunk)
+            if len(chunk) < HASHED_AT_ONCE_BYTES:
+                self.digest.update(chunk)
+            else:
+                await asyncio.to_thread(self.digest.update, chunk)
             yield chunk
 
 

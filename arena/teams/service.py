@@ -58,7 +58,7 @@ def member_names(session: Session, team_ids: Iterable[UUID]) -> dict[UUID, list[
 
 
 def _add_team(session: Session, slug: str, name: str) -> Team:
-    """Add a team under the first free one of `name`, `name-2`, `name-3` …"""
+    """Add a team under the first free name of `name`, `name-2`, `name-3` and so on."""
     wanted, number = name, 1
     while True:
         adding = insert(Team).values(slug=slug, name=wanted).on_conflict_do_nothing(index_elements=["slug", "name"])
