@@ -98,7 +98,7 @@ def _continue(
         digest = _digest_of(part) if part.exists() else hashlib.sha256()
         progress.update(task, completed=part.stat().st_size if part.exists() else 0)
         with part.open("ab") as output:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_bytes():
                 _write(output, chunk, part)
                 digest.update(chunk)
                 progress.advance(task, len(chunk))

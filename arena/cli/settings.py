@@ -35,7 +35,10 @@ COMPUTE_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "TORCH_", "POLARS_", "LC
 WEB_VARIABLES = frozenset(f"ARENA_{name.upper()}" for name in Settings.model_fields)
 GRADER_VARIABLES = frozenset(
     f"ARENA_{name}"
-    for name in ("REDIS_URL", "STORAGE_URL", "VAULT_URL", "CHALLENGES_DIR", "QUEUES", "SOURCE_BASE_URL", "LOG_FORMAT")
+    for name in (
+        *("REDIS_URL", "STORAGE_URL", "VAULT_URL", "CHALLENGES_DIR", "QUEUES", "SOURCE_BASE_URL"),
+        *("PREPARE_SECONDS", "STOP_SECONDS", "LOG_FORMAT"),
+    )
 )
 """The fields of `graders.settings`, which is not ours to import; a test compares the two."""
 

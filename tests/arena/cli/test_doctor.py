@@ -1,0 +1,44 @@
+"""`arena doctor` finds what is missing and says what follows."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from arena.cli import main
+from arena.cli.doctor import State, examine
+from arena.cli.settings import OperatorSettings
+
+
+def test_this_machine_is_healthy(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["doctor", "--data", str(tmp_path / "new"), "--json"]) == 0
+    findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["PostgreSQL"]["found"].startswith("postgres (PostgreSQL) 18")
+    assert findings["Redis"]["state"] == "good"
+    assert findings["libraries: grader"]["state"] == "good"
+
+
+def test_a_folder_of_other_things_is_bad_and_the_exit_code_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert "It holds something else" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_taken_port_is_noticed(tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        findings = {f.name: f for f in examine(tmp_path / "new", port, OperatorSettings())}
+    assert findings[f"port {port}"].state is State.NOTE
+    assert "--port" in findings[f"port {port}"].follows
+
+
+def test_servers_of_ones_own_are_named_without_their_passwords(tmp_path: Path):
+    own = OperatorSettings(database_url="postgresql://u:secret@db/x", redis_url="redis://:secret@r/0")
+    findings = list(examine(tmp_path / "new", 8000, own))
+    assert "secret" not in str(findings)
+    assert "ARENA_DATABASE_URL" in str(findings)
