@@ -31,6 +31,7 @@ fix: $(VENV)/.dev  ## Mend what can be mended by a machine.
 
 docs: $(VENV)/.dev  ## Write the generated tables again.
 	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tests.manifest_table
 
 locale: $(VENV)/.dev  ## Collect the sentences to translate into templates/locale.
 	$(BIN)/python -m tests.locale

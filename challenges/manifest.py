@@ -35,9 +35,11 @@ class ColumnType(StrEnum):
     LABEL = "label"
     """One of a closed list of labels (text or integers)."""
     INTEGER = "integer"
+    """A whole number."""
     NUMBER = "number"
     """A finite real number."""
     TEXT = "text"
+    """Any text."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Text:
     """A short text in both languages."""
 
     en: str
+    """English."""
     zh: str
+    """Chinese (simplified)."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,13 @@ class Metric:
     name: str
     """File and function name under `graders/metrics/`."""
     direction: Direction
+    """`max` or `min`: which end is better; must be the metric's own."""
     columns: list[str]
     """Submitted columns handed to the metric: one for labels and numbers, the class probabilities in label order."""
     answer: str = ""
     """Column of the hidden answers; empty: the first of `columns`."""
     params: dict[str, str | int | float] = field(default_factory=dict)
+    """Further arguments of the metric."""
     decimals: int = 4
     """Digits after the point when shown."""
     title: Text | None = None
@@ -85,13 +91,17 @@ class Column:
     """One column of the predictions table."""
 
     name: str
+    """As in the header of the table."""
     type: ColumnType
+    """`label`, `integer`, `number` or `text`."""
     description: Text
+    """What it holds, in a few words."""
     labels: list[str] = field(default_factory=list)
     """For `label`: the legal labels, as text."""
     minimum: float | None = None
     """For numbers: the smallest legal value."""
     maximum: float | None = None
+    """For numbers: the largest legal value."""
     exclusive_minimum: bool = False
     """The minimum itself is not legal."""
     optional_group: str = ""
@@ -105,7 +115,9 @@ class Table:
     id: str
     """Name of the id column."""
     columns: list[Column]
+    """All other columns."""
     formats: list[str] = field(default_factory=lambda: ["csv", "parquet", "jsonl", "npz"])
+    """File formats that are taken."""
     probability_groups: list[str] = field(default_factory=list)
     """Optional groups whose columns are class probabilities: each row must sum to 1 (tolerance 1e-3)."""
 
@@ -115,6 +127,7 @@ class Split:
     """How hidden rows are divided into a public and a private side."""
 
     public_share: float = 0.3
+    """Share of the hidden rows whose score is shown while the challenge is open."""
     stratify: str = ""
     """Answer column (or hidden slice column) whose strata are split alike; empty: none."""
 
@@ -124,8 +137,11 @@ class Thresholds:
     """Scores that earn a level, in the metric's unit."""
 
     passing: float
+    """What a simple solution reaches."""
     good: float
+    """What a decent solution reaches."""
     excellent: float
+    """What a strong solution reaches."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,9 @@ class Baseline:
     """A measured reference score, shown on the leaderboard's page."""
 
     name: Text
+    """What was done, in a few words."""
     score: float
+    """The metric it was measured to reach."""
     is_script: bool = False
     """This is what `baseline.py` reaches (a law checks it)."""
     tolerance: float = 0.0
@@ -147,7 +165,9 @@ class Diagnostic:
     name: str
     """File and function name under `graders/diagnostics/`."""
     title: Text
+    """Heading above it."""
     params: dict[str, str | int | float | list[str]] = field(default_factory=dict)
+    """Arguments of the diagnostic."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +175,11 @@ class SourceFile:
     """One file of a real data set."""
 
     url: str
+    """Where it is downloaded from; the last part is the file's name in `raw`."""
     digest: str
     """sha256, lower-case hex."""
     size_bytes: int
+    """Exact size; a download is stopped there."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +187,13 @@ class Source:
     """A real data set that `arena prepare SLUG --source NAME` downloads."""
 
     title: Text
+    """What it is, in a few words."""
     licence: str
+    """Its licence, by the short name."""
     licence_url: str
+    """Where the licence can be read."""
     files: list[SourceFile]
+    """What to download; may be empty where a library ships the data."""
     honour_system: bool = True
     """The official answers are public: the board awards no ranking points."""
 
@@ -187,23 +213,35 @@ class Manifest:
     hours: float
     """How long a beginner needs, in hours."""
     title: Text
+    """Name of the challenge."""
     summary: Text
+    """One sentence for the list of challenges."""
     metric: Metric
+    """What decides the rank."""
     submission: Table
+    """What participants send."""
     thresholds: Thresholds
+    """Scores of the levels pass, good and excellent."""
     data_licence: str
     """Licence of the offline data."""
     baselines: list[Baseline] = field(default_factory=list)
+    """Measured reference scores; exactly one `is_script`."""
     secondary: list[Metric] = field(default_factory=list)
+    """Further metrics, shown beside the score."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    """What a participant learns beyond the score, in order."""
     sources: dict[str, Source] = field(default_factory=dict)
     """Real data sets by name; `real` is the default one."""
     split: Split = field(default_factory=Split)
+    """How hidden rows are divided into a public and a private side."""
     limits: Limits = field(default_factory=Limits)
+    """What one submission may cost."""
     device: str = "cpu"
     """`cpu` or `gpu`: which queue grades it."""
     tags: list[str] = field(default_factory=list)
+    """Words to find it by."""
     opens_at: datetime | None = None
+    """Begin of submissions (aware). None: at once."""
     deadline: datetime | None = None
     """End of submissions (aware). None: practice, always open, and private scores are never shown."""
 

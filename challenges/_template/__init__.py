@@ -1,0 +1,1 @@
+"""One sentence that says what this challenge asks for."""
