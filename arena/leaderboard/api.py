@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from arena.catalogue.service import get_challenge, manifest_of
 from arena.clock import Now
-from arena.deps import Db, Identity, Person, Visitor, get_redis, limit_api
+from arena.deps import Db, Identity, Person, Visitor, get_redis
 from arena.errors import NotFound
 from arena.leaderboard.models import Board
 from arena.leaderboard.schemas import BoardOut, HistoryOut, RowOut
@@ -20,14 +20,15 @@ from arena.problems import Problem
 from arena.teams.service import find_team
 from arena.translations import choose_language
 
-router = APIRouter(tags=["leaderboard"], dependencies=[Depends(limit_api)])
+router = APIRouter(tags=["leaderboard"])
 
 Slug = Annotated[str, Path(description="The challenge.", examples=["iris"])]
 Side = Annotated[Board, Query(description="`private` answers 403 before the deadline.")]
 PageNumber = Annotated[int, Query(ge=1, description="Page of fifty teams; 1 is the first.")]
 Ranks = Annotated[Redis, Depends(get_redis)]
-HIDDEN = {403: {"model": Problem, "description": "The private board, before its reveal."}}
-MISSING = {404: {"model": Problem, "description": "No such challenge or page."}}
+Responses = dict[int | str, dict[str, Any]]
+HIDDEN: Responses = {403: {"model": Problem, "description": "The private board, before its reveal."}}
+MISSING: Responses = {404: {"model": Problem, "description": "No such challenge or page."}}
 
 
 @router.get("/challenges/{slug}/leaderboard", summary="Show a page of a leaderboard", responses={**HIDDEN, **MISSING})

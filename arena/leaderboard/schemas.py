@@ -20,7 +20,7 @@ class RowOut(BaseModel):
     """A team on a leaderboard."""
 
     rank: int = Field(
-        description="1 is the best. No two teams share a rank: of equal scores the earlier stands higher."
+        description="1 is the best; no two teams share a rank: of equal scores the earlier stands higher."
     )
     team_id: UUID
     team: str
