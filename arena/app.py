@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena import __version__, probes, reference
+from arena import __version__, probes, reference, vega
 from arena.accounts import api as accounts_api
 from arena.accounts import pages as accounts_pages
 from arena.accounts import settings_pages

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 import pytest
+import structlog
 from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from arena.db import make_engine, make_sessions, migrate
 from arena.embedded import start_postgres, start_redis
+from arena.logs import hide_secrets
 from arena.settings import Settings
+from tests.installation import installation  # noqa: F401 - a fixture for system and browser tests
 from tests.serving import serve
 
 if TYPE_CHECKING:
@@ -32,9 +35,13 @@ _numbers = count(1)
 
 
 def pytest_configure() -> None:
-    """Forget the developer's own settings, so that every test starts from the defaults."""
+    """Forget the developer's own settings, and hand what is logged to pytest."""
     for name in [name for name in os.environ if name.startswith("ARENA_")]:
         del os.environ[name]
+    structlog.configure(
+        processors=[hide_secrets, structlog.processors.format_exc_info, structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
 
 
 def database_url(server_url: str, name: str) -> str:
