@@ -14,21 +14,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.conftest import ROOT, Site
+from tests.installation import ARENA, ROOT, Installation
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("installation")]
 
 PASSWORD = "correct horse battery"
 
 
-def register(site: Site, name: str) -> httpx.Client:
+def register(installation: Installation, name: str) -> httpx.Client:
     """A new participant, as an API client with a token that reads and submits."""
-    with httpx.Client(base_url=f"{site.url}/api/v1", timeout=30) as anonymous:
+    with httpx.Client(base_url=f"{installation.url}/api/v1", timeout=30) as anonymous:
         made = anonymous.post("/users", json={"username": name, "password": PASSWORD})
         assert made.status_code == 201, made.text
         login = anonymous.post("/login", json={"username": name, "password": PASSWORD})
     return httpx.Client(
-        base_url=f"{site.url}/api/v1", timeout=30, headers={"Authorization": f"Bearer {login.json()['token']}"}
+        base_url=f"{installation.url}/api/v1", timeout=30, headers={"Authorization": f"Bearer {login.json()['token']}"}
     )
 
 
@@ -55,8 +55,8 @@ def wait_until_final(client: httpx.Client, submission: str, seconds: float = 60)
     pytest.fail(f"still {found['status']}")
 
 
-def test_by_api_from_download_to_leaderboard(site: Site, tmp_path: Path):
-    with register(site, "api_way") as client:
+def test_by_api_from_download_to_leaderboard(installation: Installation, tmp_path: Path):
+    with register(installation, "api_way") as client:
         download(client, "iris", tmp_path)
         predictions = make_predictions("iris", tmp_path)
         sent = client.put(
@@ -82,8 +82,8 @@ def test_by_api_from_download_to_leaderboard(site: Site, tmp_path: Path):
         assert replay.json()["id"] == sent.json()["id"]
 
 
-def test_a_wrong_file_is_told_row_and_column_in_both_languages(site: Site, tmp_path: Path):
-    with register(site, "wrong_file") as client:
+def test_a_wrong_file_is_told_row_and_column_in_both_languages(installation: Installation, tmp_path: Path):
+    with register(installation, "wrong_file") as client:
         download(client, "iris", tmp_path)
         lines = (tmp_path / "sample_submission.csv").read_text(encoding="utf-8").splitlines()
         lines[3] = lines[3].split(",")[0] + ",tulip" + "," * (lines[0].count(",") - 1)
@@ -100,18 +100,18 @@ def test_a_wrong_file_is_told_row_and_column_in_both_languages(site: Site, tmp_p
         assert "tulip" in chinese["faults"][0]["sentence"]
 
 
-def test_by_command_line(site: Site, tmp_path: Path):
-    register(site, "cli_way").close()
+def test_by_command_line(installation: Installation, tmp_path: Path):
+    register(installation, "cli_way").close()
     environment = os.environ | {
         "HOME": str(tmp_path),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "ARENA_SERVER": site.url,
+        "ARENA_SERVER": installation.url,
         "LANG": "C.UTF-8",
     }
 
     def arena(*words: str, stdin: str | None = None) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "arena.cli", *words],
+            [ARENA, *words],
             env=environment,
             cwd=tmp_path,
             input=stdin,
@@ -123,7 +123,7 @@ def test_by_command_line(site: Site, tmp_path: Path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    arena("login", "--server", site.url, "--username", "cli_way", stdin=PASSWORD + "\n")
+    arena("login", "--server", installation.url, "--username", "cli_way", stdin=PASSWORD + "\n")
     assert "house_prices" in {c["slug"] for c in json.loads(arena("challenges", "--json"))}
     arena("download", "house_prices", "--to", str(tmp_path / "house"))
     predictions = make_predictions("house_prices", tmp_path / "house")
@@ -134,12 +134,12 @@ def test_by_command_line(site: Site, tmp_path: Path):
     assert "cli_way" in arena("leaderboard", "house_prices")
 
 
-def test_by_page_without_javascript(site: Site, tmp_path: Path):
-    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as browser:
+def test_by_page_without_javascript(installation: Installation, tmp_path: Path):
+    with httpx.Client(base_url=installation.url, follow_redirects=True, timeout=30) as browser:
         form = {"username": "page_way", "password": PASSWORD, "csrf_token": token_on(browser.get("/register").text)}
         assert browser.post("/register", data=form).status_code == 200
         (tmp_path / "d").mkdir()
-        with httpx.Client(base_url=f"{site.url}/api/v1") as api:
+        with httpx.Client(base_url=f"{installation.url}/api/v1") as api:
             download(api, "iris", tmp_path / "d")
         predictions = make_predictions("iris", tmp_path / "d")
         page = browser.get("/challenges/iris/submit").text
@@ -162,8 +162,8 @@ def token_on(page: str) -> str:
     return found.group(1) if found else ""
 
 
-def test_hidden_answers_are_nowhere_a_participant_can_look(site: Site):
-    with register(site, "attacker") as client:
+def test_hidden_answers_are_nowhere_a_participant_can_look(installation: Installation):
+    with register(installation, "attacker") as client:
         for path in (
             "/challenges/iris/files/answers.parquet",
             "/challenges/iris/files/..%2f..%2fvault%2finstall_secret",

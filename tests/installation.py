@@ -17,12 +17,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
+ARENA = str(Path(sys.executable).with_name("arena"))
 CHALLENGES = ("iris", "house_prices")
 
 
 @dataclass
-class Site:
+class Installation:
     """A running installation, and what its operator was told."""
 
     data: Path
@@ -46,7 +47,7 @@ class Site:
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.out").open("a", encoding="utf-8") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "arena.cli", "up", "--data", str(self.data), "--port", str(self.port)],
+                [ARENA, "up", "--data", str(self.data), "--port", str(self.port)],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -91,9 +92,9 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A site with two small challenges, started once per worker and stopped with Ctrl-C."""
-    home = tmp_path_factory.mktemp("site")
+    home = tmp_path_factory.mktemp("installation")
     challenges = home / "challenges"
     challenges.mkdir()
     for name in (*CHALLENGES, "_generators"):
@@ -107,7 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "ARENA_RATE_LOGIN": "1000/minute",
         "ARENA_RATE_WRITE": "10000/minute",
     }
-    running = Site(home / "data", free_port(), environment)
+    running = Installation(home / "data", free_port(), environment)
     try:
         running.start()
         for slug in CHALLENGES:
