@@ -46,6 +46,7 @@ class Desk:
     name: str
     """Of this grader, for the provenance of scores."""
     device: str = "cpu"
+    judge: Callable[[GradeJob, Path, LoadedChallenge, str], Verdict] = grading.grade
 
     def functions(self) -> dict[str, Callable[[str], None]]:
         """All that may be called, by the names that travel."""
@@ -109,7 +110,7 @@ def _grade(desk: Desk, job: GradeJob) -> Verdict:
         desk.reporter.limited(limits.grade_seconds, limits.memory_bytes, is_participants=True)
         try:
             with time_limit(limits.grade_seconds):
-                verdict = grading.grade(job, path, challenge, desk.name)
+                verdict = desk.judge(job, path, challenge, desk.name)
         except OutOfTime:
             verdict = reject(job, Reason.TIMED_OUT, limit_seconds=limits.grade_seconds)
         except MemoryError:
