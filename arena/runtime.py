@@ -1,4 +1,4 @@
-"""What a process of the web side works with: settings, database, Redis and queues, opened once and closed once.
+"""What a process of the web side works with: settings, database, Redis, queues and blobs, opened once and closed once.
 
 Routes get theirs from the app. Functions that the queue calls by name have no caller to hand them anything: they take
 `current()`.
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from arena.db import make_engine, make_sessions
 from arena.queues import Queues, connect
 from arena.settings import Settings
+from arena.storage import Storage
 from arena.storage import Storage
 
 
@@ -50,7 +51,7 @@ def open_runtime(settings: Settings) -> Runtime:
     """Make the runtime of `settings`; nothing is connected until it is used."""
     engine = make_engine(settings.database_url)
     redis = connect(settings.redis_url)
-    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis))
+    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis), Storage(settings.storage_url))
 
 
 def make_current(runtime: Runtime) -> None:
