@@ -16,7 +16,6 @@ from arena.db import make_engine, make_sessions
 from arena.queues import Queues, connect
 from arena.settings import Settings
 from arena.storage import Storage
-from arena.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def open_runtime(settings: Settings) -> Runtime:
     """Make the runtime of `settings`; nothing is connected until it is used."""
     engine = make_engine(settings.database_url)
     redis = connect(settings.redis_url)
-    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis), Storage(settings.storage_url))
+    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis))
 
 
 def make_current(runtime: Runtime) -> None:
