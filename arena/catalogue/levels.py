@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 
 from challenges.manifest import Direction, Manifest
 
@@ -29,15 +30,23 @@ def level_of(manifest: Manifest, score: float | None) -> Level | None:
 
 
 def share_of_way(manifest: Manifest, score: float | None) -> float:
-    """How much of the way to `excellent` a score has come, between 0 and 1; the way starts at the weakest baseline."""
+    """How much of the way to `excellent` a score has come, between 0 and 1.
+
+    The way starts at the weakest baseline. Each level is a third of it, however close in score the last ones lie.
+    """
     if score is None:
         return 0.0
     worst = min if manifest.metric.direction is Direction.MAX else max
-    start = worst([manifest.thresholds.passing, *(baseline.score for baseline in manifest.baselines)])
-    goal = manifest.thresholds.excellent
-    if start == goal:
-        return float(_reaches(manifest, score, goal))
-    return min(1.0, max(0.0, (score - start) / (goal - start)))
+    asked = [score for _, score in reversed(levels_of(manifest))]
+    start = worst([asked[0], *(baseline.score for baseline in manifest.baselines)])
+    thirds = [_share(manifest, score, low, high) for low, high in pairwise([start, *asked])]
+    return sum(thirds) / len(thirds)
+
+
+def _share(manifest: Manifest, score: float, low: float, high: float) -> float:
+    if low == high:
+        return float(_reaches(manifest, score, high))
+    return min(1.0, max(0.0, (score - low) / (high - low)))
 
 
 def _reaches(manifest: Manifest, score: float, asked: float) -> bool:

@@ -3,10 +3,23 @@
 
 const language = document.documentElement.lang;
 
+/* "3 hours ago", for moments of the last week; the day before that. */
+function ago(at) {
+  const seconds = (at - Date.now()) / 1000;
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  if (seconds < -7 * 86400) return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(at);
+  const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? ["minute", 60];
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.round(seconds / size), unit);
+}
+
 function localTimes(root) {
   for (const node of root.querySelectorAll("time[datetime]")) {
     const at = new Date(node.dateTime);
     if (Number.isNaN(at.getTime())) continue;
+    if (node.dataset.form === "relative") {
+      node.textContent = ago(at);
+      continue;
+    }
     const style = node.dataset.form === "date"
       ? { year: "numeric", month: "short", day: "numeric" }
       : { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false };
