@@ -21,7 +21,7 @@ TRAIN_ROWS = 12_000
 HIDDEN_ROWS = 4_000
 POOLS = {"real": ("train", "t10k"), "t10k": ("t10k",)}
 """Parts of MNIST that each source pools."""
-REAL_HIDDEN_ROWS = {"real": 10_000, "t10k": 2_000}
+REAL_HIDDEN_SHARE = {"real": 1 / 7, "t10k": 1 / 5}
 MAGIC = {"images-idx3": 2051, "labels-idx1": 2049}
 """First number of the two kinds of IDX file."""
 
@@ -39,7 +39,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     if source in POOLS:
         x, y = load_pool(raw, POOLS[source])
         order = keys.rng("split/rows").permutation(len(x))
-        ask, learn = np.split(order, [REAL_HIDDEN_ROWS[source]])
+        ask, learn = np.split(order, [round(REAL_HIDDEN_SHARE[source] * len(x))])
         train, test = (x[learn], y[learn]), (x[ask], y[ask])
     else:
         train, test = write_digits("train", TRAIN_ROWS, keys), write_digits("test", HIDDEN_ROWS, keys)

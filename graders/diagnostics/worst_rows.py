@@ -16,7 +16,7 @@ def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10)
     Args:
         side: The public rows.
         file: Public CSV or Parquet file with the features of the test rows.
-        columns: Features to show.
+        columns: Features to show; those that this source's table lacks are left out.
         count: How many rows.
 
     Returns:
@@ -30,7 +30,9 @@ def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10)
     predicted = side.column(name)[chosen].tolist()
     if side.scorer.module.TAKES == "labels":
         predicted = [side.scorer.labels[code] for code in predicted]
-    shown = side.features(file).select(columns)[chosen].rows()
+    features = side.features(file)
+    columns = [column for column in columns if column in features.columns]
+    shown = features.select(columns)[chosen].rows()
     cells = [[*row, value] for row, value in zip(shown, predicted, strict=True)]
     return {"columns": [*columns, name], "rows": [[_show(cell) for cell in row] for row in cells]}
 

@@ -1,0 +1,23 @@
+"""Every challenge, prepared once per test run; the template among them, copied as a new challenge is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.challenges.workshop import COPY, SLUGS, Prepared, Workshop
+
+
+@pytest.fixture(scope="session")
+def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Where this run's challenges are; under xdist, one folder for all its processes."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = hasattr(request.config, "workerinput")
+    made = Workshop((base.parent if is_worker else base) / "workshop")
+    made.make_packages()
+    return made
+
+
+@pytest.fixture(params=[*SLUGS, COPY])
+def prepared(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
+    """Each challenge in turn, with its offline data."""
+    return workshop.prepare(request.param)

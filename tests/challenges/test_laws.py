@@ -1,0 +1,192 @@
+"""The laws of a challenge (1 to 5 and 7), run on every folder. Law 6, broken submissions, has a file of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from challenges.catalogue import SECTIONS, Package, find_packages, heading_levels, split_sections
+from challenges.manifest import Direction, Manifest
+from challenges.messages import Outcome, Verdict
+from tests.challenges.workshop import CHALLENGES, SLUGS, Prepared, Workshop
+
+PACKAGES = find_packages(CHALLENGES)
+BASELINE_SECONDS = 60
+
+
+def best_submission(prepared: Prepared) -> pl.DataFrame:
+    """The answers in the form of a submission, with certain probabilities where they may be given."""
+    table = prepared.package.manifest.submission
+    answers = prepared.answers
+    names = [table.id, *(c.name for c in table.columns if not c.optional_group)]
+    best = answers.select(names)
+    for metric in prepared.package.manifest.secondary:
+        labels = next((c.labels for c in table.columns if c.name == metric.answer), [])
+        columns = [(answers[metric.answer].cast(pl.String) == x).cast(pl.Float64) for x in labels]
+        best = best.with_columns(c.alias(n) for c, n in zip(columns, metric.columns, strict=False))
+    return best
+
+
+def is_better(manifest: Manifest, score: float, other: float) -> bool:
+    return score > other if manifest.metric.direction is Direction.MAX else score < other
+
+
+def scores_of(verdict: Verdict) -> list[float]:
+    assert verdict.outcome is Outcome.SCORED, verdict.faults
+    assert verdict.public is not None
+    assert verdict.private is not None
+    return [verdict.public.score, verdict.private.score]
+
+
+# Law 1: the folder is complete, the manifest valid, both languages have the same headings.
+
+
+def test_every_folder_is_found_and_listed_on_the_path():
+    assert list(PACKAGES) == [*PACKAGES]
+    assert sorted(PACKAGES) == SLUGS
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
+def test_both_languages_have_the_same_headings_and_formulas(package: Package):
+    english, chinese = package.descriptions["en"], package.descriptions["zh"]
+    assert heading_levels(english) == heading_levels(chinese)
+    assert set(split_sections(english, "en")) == set(split_sections(chinese, "zh")) == set(SECTIONS)
+    formulas = [re.findall(r"\$\$.+?\$\$", text, re.DOTALL) for text in (english, chinese)]
+    assert formulas[0] == formulas[1]
+    assert formulas[0]
+    assert all(body for body in split_sections(chinese, "zh").values())
+    assert [text.count("\n|") for text in (english, chinese)] == [english.count("\n|")] * 2
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
+def test_metrics_and_diagnostics_exist_and_agree_with_the_manifest(package: Package):
+    manifest = package.manifest
+    for metric in (manifest.metric, *manifest.secondary):
+        module = import_module(f"graders.metrics.{metric.name}")
+        assert metric.direction == module.DIRECTION
+        assert metric.title is not None
+    for diagnostic in manifest.diagnostics:
+        assert hasattr(import_module(f"graders.diagnostics.{diagnostic.name}"), diagnostic.name)
+    assert len([b for b in manifest.baselines if b.is_script]) == 1
+    scores = [baseline.score for baseline in manifest.baselines]
+    assert scores == sorted(scores, reverse=manifest.metric.direction is Direction.MIN)
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
+def test_a_learner_is_told_the_thresholds_that_hold(package: Package):
+    levels = package.manifest.thresholds
+    for language, text in package.descriptions.items():
+        evaluation = split_sections(text, language)["evaluation"]
+        told = re.findall(r"^\| \S+ \| ([\d.]+) \|", evaluation, re.MULTILINE)
+        assert [float(x) for x in told] == [levels.passing, levels.good, levels.excellent]
+
+
+def test_the_description_names_every_file_and_column(prepared: Prepared):
+    for language, text in prepared.package.descriptions.items():
+        sections = split_sections(text, language)
+        for file in prepared.report.files:
+            assert f"`{file.name}`" in sections["data"]
+        for name in prepared.sample.columns:
+            assert f"`{name}`" in sections["submission"]
+
+
+# Law 2: one secret, one result. (What may not be in it: test_leaks.py.)
+
+
+def test_preparing_twice_makes_the_same_bytes(prepared: Prepared, workshop: Workshop):
+    again = workshop.prepare(prepared.slug, installation="second")
+    assert again.report.digest == prepared.report.digest
+    assert again.report.files == prepared.report.files
+
+
+def test_another_secret_makes_other_data(prepared: Prepared, workshop: Workshop):
+    other = workshop.prepare(prepared.slug, installation="third", secret=bytes(32))
+    assert not set(prepared.answers["id"]) & set(other.answers["id"])
+    assert other.report.digest != prepared.report.digest
+
+
+# Laws 3, 4, 5
+
+
+def test_the_sample_submission_is_scored_and_well_below_pass(prepared: Prepared):
+    manifest = prepared.package.manifest
+    for score in scores_of(prepared.grade(prepared.public / "sample_submission.csv")):
+        margin = abs(manifest.thresholds.good - manifest.thresholds.passing)
+        assert is_better(manifest, manifest.thresholds.passing, score)
+        assert abs(score - manifest.thresholds.passing) > margin
+
+
+def test_the_sample_submission_reaches_the_score_the_manifest_tells(prepared: Prepared):
+    first = prepared.package.manifest.baselines[0].score
+    for score in scores_of(prepared.grade(prepared.public / "sample_submission.csv")):
+        assert score == pytest.approx(first, rel=0.2)
+
+
+def test_the_answers_get_the_best_score_of_every_metric(prepared: Prepared, tmp_path: Path):
+    best_submission(prepared).write_csv(tmp_path / "best.csv")
+    verdict = prepared.grade(tmp_path / "best.csv")
+    for side in (verdict.public, verdict.private):
+        assert side is not None
+        found = {prepared.package.manifest.metric.name: side.score, **side.secondary}
+        assert set(found) >= {m.name for m in prepared.package.manifest.secondary}
+        for name, score in found.items():
+            assert score == pytest.approx(import_module(f"graders.metrics.{name}").BEST, abs=1e-6)
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl", "npz"])
+def test_order_and_format_make_no_difference(prepared: Prepared, format_: str, tmp_path: Path):
+    frame = best_submission(prepared)
+    label = prepared.package.manifest.metric.columns[0]
+    frame = frame.with_columns(frame[label].shift(1).backward_fill()) if format_ != "npz" else frame
+    frame.write_csv(tmp_path / "plain.csv")
+    expected = prepared.grade(tmp_path / "plain.csv")
+    mixed = frame.select(frame.columns[::-1]).sample(fraction=1, shuffle=True, seed=3)
+    path = tmp_path / f"mixed.{format_}"
+    write_table(mixed, path)
+    found = prepared.grade(path)
+    assert scores_of(found) == pytest.approx(scores_of(expected), rel=1e-12)
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    match path.suffix:
+        case ".csv":
+            frame.write_csv(path)
+        case ".parquet":
+            frame.write_parquet(path)
+        case ".jsonl":
+            frame.write_ndjson(path)
+        case _:
+            arrays = {name: np.array(frame[name].to_list()) for name in frame.columns}
+            np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+# Law 7
+
+
+def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Prepared, tmp_path: Path):
+    out = tmp_path / "submission.csv"
+    started = time.monotonic()
+    script = prepared.package.folder / "baseline.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--data", str(prepared.public), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < BASELINE_SECONDS
+    manifest = prepared.package.manifest
+    told = next(b for b in manifest.baselines if b.is_script)
+    sample = scores_of(prepared.grade(prepared.public / "sample_submission.csv"))
+    for score, other in zip(scores_of(prepared.grade(out)), sample, strict=True):
+        assert is_better(manifest, score, other)
+        assert is_better(manifest, score, manifest.thresholds.passing)
+        assert score == pytest.approx(told.score, abs=told.tolerance)

@@ -1,0 +1,146 @@
+"""Challenges prepared for tests as a grader prepares them: once per test run, shared by all processes of the run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from challenges.catalogue import Package, load_package
+from challenges.messages import DataFile, GradeJob, PrepareJob, PrepareReport, Verdict
+from graders.grading import grade
+from graders.loading import LoadedChallenge, load_challenge
+from graders.preparing import prepare
+from graders.settings import GraderSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+CHALLENGES = ROOT / "challenges"
+TEMPLATE, COPY = "_template", "two_dials"
+SLUGS = sorted(p.name for p in CHALLENGES.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
+SECRET = b"a secret only for tests, 32 byte"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One version of a challenge's data, as it lies on a grader's disks."""
+
+    package: Package
+    settings: GraderSettings
+    dataset: str
+    report: PrepareReport
+
+    @property
+    def slug(self) -> str:
+        return self.package.slug
+
+    @property
+    def public(self) -> Path:
+        return Path(self.settings.storage_url.removeprefix("file://")) / "public" / self.slug / self.dataset
+
+    @property
+    def challenge(self) -> LoadedChallenge:
+        return load_challenge(self.settings, self.slug, self.dataset)
+
+    @property
+    def answers(self) -> pl.DataFrame:
+        vault = Path(self.settings.vault_url.removeprefix("file://"))
+        return pl.read_parquet(vault / self.slug / self.dataset / "answers.parquet")
+
+    @property
+    def sample(self) -> pl.DataFrame:
+        return pl.read_csv(self.public / "sample_submission.csv")
+
+    def grade(self, path: Path) -> Verdict:
+        """Score a file as a grader does."""
+        content = path.read_bytes()
+        file = DataFile(path.name, len(content), hashlib.sha256(content).hexdigest())
+        digest = self.report.digest or ""
+        job = GradeJob("s", 1, self.slug, self.dataset, digest, self.package.digest, path.as_uri(), file)
+        return grade(job, path, self.challenge)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Folders in which challenges are prepared."""
+
+    folder: Path
+
+    @property
+    def packages(self) -> Path:
+        return self.folder / "challenges"
+
+    def make_packages(self) -> None:
+        """All challenges, and a copy of the template as a new one is made of it."""
+        with self._alone("packages"):
+            if self.packages.exists():
+                return
+            draft = self.folder / "draft"
+            shutil.copytree(CHALLENGES, draft, ignore=shutil.ignore_patterns("__pycache__", "*.py~"))
+            (draft / TEMPLATE).rename(draft / COPY)
+            for path in (draft / COPY).iterdir():
+                path.write_text(path.read_text(encoding="utf-8").replace(TEMPLATE, COPY), encoding="utf-8")
+            draft.rename(self.packages)
+
+    def prepare(
+        self, slug: str, installation: str = "first", secret: bytes = SECRET, source: str = "offline", mirror: str = ""
+    ) -> Prepared:
+        """Prepare a challenge on one installation; a second call finds what the first one made."""
+        place = self.folder / installation
+        settings = GraderSettings(
+            redis_url="redis://nowhere",
+            storage_url=(place / "blobs").as_uri(),
+            vault_url=(place / "vault").as_uri(),
+            challenges_dir=self.packages,
+            source_base_url=mirror,
+        )
+        package = load_package(self.packages / slug)
+        dataset = f"{source}-v{package.manifest.version}-1"
+        with self._alone(f"{installation}-{slug}"):
+            (place / "vault").mkdir(parents=True, exist_ok=True)
+            (place / "vault" / "install_secret").write_bytes(secret)
+            report = prepare(PrepareJob("d", slug, dataset, source, package.digest), settings)
+        return Prepared(package, settings, dataset, report)
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def load_script(folder: Path, name: str) -> ModuleType:
+    """A challenge's `prepare.py` or `baseline.py` as a module."""
+    spec = importlib.util.spec_from_file_location(f"{folder.name}_{name}", folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_part(public: Path, part: str) -> dict[str, NDArray[Any]]:
+    """Columns of the public training or test file, whether table or arrays."""
+    if (public / f"{part}.npz").exists():
+        with np.load(public / f"{part}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+    table = pl.read_csv(public / f"{part}.csv", infer_schema_length=None)
+    return {name: table[name].to_numpy() for name in table.columns}
+
+
+def load_rows(public: Path, part: str, names: list[str]) -> list[bytes]:
+    """Features of each row as bytes, to compare rows with."""
+    columns = load_part(public, part)
+    arrays = [columns[name].reshape(len(columns[name]), -1).astype(str) for name in names]
+    return [b"|".join(cell.encode() for cell in row) for row in np.concatenate(arrays, axis=1).tolist()]
