@@ -67,6 +67,7 @@ class Cache:
         self.hits = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, from memory where that is possible."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
@@ -155,6 +156,7 @@ class Recorder:
         """The answer, where it may be kept for others."""
 
     async def __call__(self, message: Message) -> None:
+        """Take one message of the answer."""
         if message["type"] == "http.response.start" and _is_short(message):
             self._start = message
         elif self._start is None:

@@ -63,14 +63,14 @@ def find_session(session: Session, secret: str, now: dt.datetime, lasting: dt.ti
         return Identity()
     if found.digest != digest:
         lost = now - found.rotated_at > GRACE  # the answer with the new secret never arrived
-        return Identity(found.user, found, new_secret=_rotate(session, found, digest, now) if lost else None)
+        return Identity(found.user, found, new_secret=_rotate(session, found, digest, now, lasting) if lost else None)
     if now - found.rotated_at > ROTATE_AFTER:
-        return Identity(found.user, found, new_secret=_rotate(session, found, digest, now))
+        return Identity(found.user, found, new_secret=_rotate(session, found, digest, now, lasting))
     is_confirmed = found.previous_digest is not None and now - found.rotated_at > GRACE
     if is_confirmed or now - found.seen_at > TOUCH_AFTER:
         found.previous_digest = None if is_confirmed else found.previous_digest
         found.seen_at = now
-        found.expires_at = min(now + lasting, found.created_at + LONGEST)
+        found.expires_at = _end_of(found, now, lasting)
         session.commit()
     return Identity(found.user, found)
 
@@ -107,11 +107,16 @@ def revoke_others(session: Session, user: User, keep: LoginSession | None) -> No
     session.commit()
 
 
-def _rotate(session: Session, found: LoginSession, digest: str, now: dt.datetime) -> str | None:
+def _end_of(found: LoginSession, now: dt.datetime, lasting: dt.timedelta) -> dt.datetime:
+    return min(now + lasting, found.created_at + LONGEST)
+
+
+def _rotate(session: Session, found: LoginSession, digest: str, now: dt.datetime, lasting: dt.timedelta) -> str | None:
     """Replace the secret, unless another request has just done so."""
-    secret = new_secret()
+    secret, ends = new_secret(), _end_of(found, now, lasting)
     mine = (LoginSession.id == found.id, LoginSession.rotated_at == found.rotated_at)
     values = {"digest": digest_of(secret), "previous_digest": digest, "rotated_at": now, "seen_at": now}
-    changed = session.scalar(update(LoginSession).where(*mine).values(values).returning(LoginSession.id))
+    changed = update(LoginSession).where(*mine).values(values | {"expires_at": ends}).returning(LoginSession.id)
+    was_changed = session.scalar(changed) is not None
     session.commit()
-    return secret if changed is not None else None
+    return secret if was_changed else None
