@@ -213,7 +213,8 @@ class _Listener(SimpleWorker):
         transient: tuple[type[Exception], ...],
     ) -> None:
         name = f"scribe-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        super().__init__([messages.QUEUE_VERDICTS], name=name, connection=redis, serializer=JSONSerializer)
+        queues = [messages.QUEUE_VERDICTS]
+        super().__init__(queues, name=name, connection=redis, serializer=JSONSerializer, worker_ttl=WORKER_SECONDS)
         self.log.setLevel("WARNING")
         self._stop, self._transient = stop, transient
         self._functions = {name: self._patient(function) for name, function in functions.items()}
@@ -249,13 +250,12 @@ class _Listener(SimpleWorker):
         popped = cast("tuple[bytes, bytes] | None", self.connection.blpop(self.queue_keys(), timeout=1))
         if popped is None:
             return
-        job_id = popped[1].decode()
         try:
-            job = _GuardedJob.fetch(job_id, connection=self.connection, serializer=self.serializer)
+            job = _GuardedJob.fetch(popped[1].decode(), connection=self.connection, serializer=self.serializer)
         except RedisError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever stands in the queue, the next job is worked on
-            log.warning("not a job", job=job_id, error=repr(error))
+            log.warning("not a job", job=repr(popped[1]), error=repr(error))
             return
         cast("_GuardedJob", job).functions = self._functions
         self.execute_job(job, self.queues[0])
@@ -285,9 +285,12 @@ class _Listener(SimpleWorker):
                 else:
                     self.register_birth()
 
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Say that a job raised; RQ would log the whole message as well."""
+        log.error("a job failed", job=job.id, exc_info=exc_info)
+
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
         if not isinstance(exc_info[1], HandedBack):
-            log.error("a job failed", job=job.id, exc_info=exc_info)
             super()._finalize_failure(job, queue, execution, exc_info)
             return
         with self.connection.pipeline() as pipeline:

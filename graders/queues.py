@@ -151,7 +151,7 @@ class _Listener(SimpleWorker):
         facts: Mapping[str, str],
     ) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        super().__init__(queues, name=name, connection=redis, serializer=JSONSerializer)
+        super().__init__(queues, name=name, connection=redis, serializer=JSONSerializer, worker_ttl=WORKER_SECONDS)
         self.log.setLevel("WARNING")
         self._functions, self._reporter, self._facts = functions, reporter, facts
 
