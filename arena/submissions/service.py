@@ -254,7 +254,7 @@ def list_scores(session: Session, team: Team, dataset: Dataset) -> list[tuple[dt
         .where(Submission.status == Status.SCORED, Submission.public_score.is_not(None))
         .order_by(Submission.created_at, Submission.id)
     )
-    return [(at, score) for at, score in session.execute(query).tuples() if score is not None]
+    return [(at, score) for at, score in session.execute(query) if score is not None]
 
 
 def _with_names() -> Select[Submission]:
