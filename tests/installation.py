@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,14 +39,13 @@ class Installation:
 
     @property
     def admin_password(self) -> str:
-        text = (self.data / "up.out").read_text(encoding="utf-8")
+        text = self.data.with_suffix(".out").read_text(encoding="utf-8")
         found = re.search(r"password\W+(\S{12,})", text, re.IGNORECASE)
         assert found, text
         return found.group(1)
 
     def start(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data / "up.out").open("a", encoding="utf-8") as out:
+        with self.data.with_suffix(".out").open("a", encoding="utf-8") as out:
             self.process = subprocess.Popen(
                 [ARENA, "up", "--data", str(self.data), "--port", str(self.port)],
                 stdout=out,
@@ -60,7 +60,7 @@ class Installation:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process is not None
-            assert self.process.poll() is None, (self.data / "up.out").read_text(encoding="utf-8")
+            assert self.process.poll() is None, self.data.with_suffix(".out").read_text(encoding="utf-8")
             try:
                 answer = httpx.get(self.url + path, timeout=5)
                 if answer.status_code == 200:
@@ -68,7 +68,7 @@ class Installation:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        pytest.fail(f"{path} did not answer: " + (self.data / "up.out").read_text(encoding="utf-8"))
+        pytest.fail(f"{path} did not answer: " + self.data.with_suffix(".out").read_text(encoding="utf-8"))
 
     def wait_until_open(self, slug: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
@@ -77,7 +77,7 @@ class Installation:
             if answer.status_code == 200 and answer.json()["state"] == "open":
                 return
             time.sleep(0.2)
-        pytest.fail(f"{slug} did not open: " + (self.data / "up.out").read_text(encoding="utf-8"))
+        pytest.fail(f"{slug} did not open: " + self.data.with_suffix(".out").read_text(encoding="utf-8"))
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -92,9 +92,10 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation() -> Iterator[Installation]:
     """A site with two small challenges, started once per worker and stopped with Ctrl-C."""
-    home = tmp_path_factory.mktemp("installation")
+    # not below pytest's own folder: every pytest that starts closes that one to PostgreSQL's system user again
+    home = Path(tempfile.mkdtemp(prefix="arena-installation-"))
     challenges = home / "challenges"
     challenges.mkdir()
     for name in (*CHALLENGES, "_generators"):
