@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -70,13 +71,13 @@ _PARTS = {"train": TRAIN_ROWS, "test": HIDDEN_ROWS}
 def sell_flats(city: City, count: int, keys: Keys, part: str) -> pl.DataFrame:
     """Build, survey, sell and write down the flats of one part; each step has a key of its own.
 
-    Published places are rounded to about a metre, and published numbers come from another stream than the prices.
+    Published places are rounded to ten centimetres, and published numbers come from another stream than prices.
     """
     flats = survey(city, build_flats(count, keys.rng(f"{part}/rows")))
     price = haggle(value(city, flats), flats, keys.rng(f"{part}/prices"))
     written = flats.with_columns(
-        lat=(30 + pl.col("y") * 0.009).round(5),
-        lon=(104 + pl.col("x") * 0.0104).round(5),
+        lat=(30 + pl.col("y") * 0.009).round(6),
+        lon=(104 + pl.col("x") * 0.0104).round(6),
         months_since_2022="month",
     ).select(COLUMNS)
     return smudge(written, keys.rng(f"{part}/smudges")).with_columns(price=price)
@@ -119,7 +120,7 @@ def load_blocks(archive: Path) -> pl.DataFrame:
             if content is None or member.size > TABLE_LIMIT_BYTES:
                 raise InvalidSource(f"{ARCHIVE}: {TABLE} is not a file of at most {TABLE_LIMIT_BYTES} bytes")
             return pl.read_csv(content.read()).rename({"median_house_value": "price"})
-    except (KeyError, tarfile.TarError, EOFError, OSError) as error:
+    except (KeyError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise InvalidSource(f"{ARCHIVE}: {error}") from error
 
 

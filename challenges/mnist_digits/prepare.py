@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -92,16 +95,16 @@ def load_idx(raw: Path, part: str, kind: str) -> NDArray[np.uint8]:
     dimensions = int(kind[-1])
     try:
         data = gzip.decompress((raw / name).read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InvalidSource(f"{name}: {error}") from error
-    header = np.frombuffer(data[: 4 * (1 + dimensions)], dtype=">u4")
-    if len(header) != 1 + dimensions or header[0] != MAGIC[kind]:
+    start = 4 * (1 + dimensions)
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", data[:start]) if len(data) >= start else (0,)
+    if magic != MAGIC[kind]:
         raise InvalidSource(f"{name}: not an IDX file of {kind}")
-    shape = tuple(int(size) for size in header[1:])
-    pixels = np.frombuffer(data, dtype=np.uint8, offset=4 * (1 + dimensions))
-    if len(pixels) != int(np.prod(shape)):
-        raise InvalidSource(f"{name}: {len(pixels)} values, but the header says {shape}")
-    return pixels.reshape(shape)
+    values = np.frombuffer(data, dtype=np.uint8, offset=start)
+    if len(values) != math.prod(shape):
+        raise InvalidSource(f"{name}: {len(values)} values, but the header says {shape}")
+    return values.reshape(shape)
 
 
 def measure_pen(images: Images) -> NDArray[np.float64]:

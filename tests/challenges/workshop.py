@@ -142,5 +142,7 @@ def load_part(public: Path, part: str) -> dict[str, NDArray[Any]]:
 def load_rows(public: Path, part: str, names: list[str]) -> list[bytes]:
     """Features of each row as bytes, to compare rows with."""
     columns = load_part(public, part)
+    if any(columns[name].ndim > 1 for name in names):
+        return [b"".join(columns[name][row].tobytes() for name in names) for row in range(len(columns[names[0]]))]
     arrays = [columns[name].reshape(len(columns[name]), -1).astype(str) for name in names]
     return [b"|".join(cell.encode() for cell in row) for row in np.concatenate(arrays, axis=1).tolist()]
