@@ -132,15 +132,19 @@ class Ranking:
             return None
         return Live(found[b"token"].decode(), Mark(int(found[b"epoch"]), int(found[b"revision"])))
 
-    def read(self, start: int, count: int) -> tuple[list[Place], int]:
-        """The places from position `start` (0 is the best) on, and the number of all, at one moment."""
+    def read(self, start: int, count: int) -> tuple[list[Place], int] | None:
+        """The places from position `start` (0 is the best) on, and the number of all, at one moment.
+
+        None when a part of the index is gone, as Redis does when it lacks memory.
+        """
         pipe = self._redis.pipeline(transaction=True)
         pipe.zcard(self._ranks)
+        pipe.hlen(self._teams)
         if count:
             pipe.zrange(self._ranks, start, start + count - 1, withscores=True)
-        total, *found = pipe.execute()
+        total, known, *found = pipe.execute()
         members = found[0] if found else []
-        return [Place.parse(member, sort_key) for member, sort_key in members], int(total)
+        return ([Place.parse(member, sort_key) for member, sort_key in members], total) if total == known else None
 
     def find_rank(self, place: Place) -> int | None:
         """The rank of a place, 1 is the best; None when the index does not have the team exactly there."""

@@ -84,9 +84,15 @@ def read_stretch(session: Session, redis: Redis, question: Question) -> Stretch:
 
 
 def _read_by_index(session: Session, followed: Followed, question: Question) -> Stretch:
-    places, total = followed.ranking.read(question.start, question.count)
-    if total == 0:
-        return _read_by_table(session, question)  # an empty table is quick to read, and a lost index is noticed
+    found = followed.ranking.read(question.start, question.count)
+    if found is None:
+        raise _Disagreed(is_behind=False)
+    places, total = found
+    if total == 0:  # then the table should be empty too, and quick to read
+        stretch = _read_by_table(session, question)
+        if stretch.total:
+            raise _Disagreed(is_behind=False)
+        return stretch
     wanted = [place.team_id for place in places] + ([question.team_id] if question.team_id else [])
     standings = {standing.team_id: standing for standing in session.scalars(_select(question, wanted))}
     placed = []

@@ -52,7 +52,7 @@ def member_names(session: Session, team_ids: Iterable[UUID]) -> dict[UUID, list[
         .where(Membership.team_id.in_(wanted))
         .order_by(User.username)
     )
-    for team_id, name in session.execute(query).tuples():
+    for team_id, name in session.execute(query):
         names[team_id].append(name)
     return names
 
