@@ -62,7 +62,7 @@ class AnswerIndex:
         """
         if len(ids) == self.size and bool(ids.eq_missing(self.ids).all()):
             return np.arange(self.size, dtype=np.int32)
-        return self._places.find(ids)
+        return self._places.find(ids) if self.size else np.full(len(ids), UNKNOWN, dtype=np.int32)
 
     def convert(self, ids: pl.Series) -> pl.Series:
         """Ids as the index compares them: Int64 or String, null for what cannot be one."""
@@ -172,4 +172,4 @@ class _Hashed:
         # Two different ids may share a hash: compare the ids themselves.
         same = self._ids.gather(np.maximum(found, 0)).eq(ids).fill_null(value=False).to_numpy()
         found[~same] = UNKNOWN
-        return found
+        return np.asarray(found)

@@ -163,7 +163,7 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
             places = whole.clip(-1, len(table) - 1).fill_null(-1).to_numpy()
             found = table[places]  # -1 reaches the last place, which is no label
             if found.min(initial=0) >= 0 and not whole.null_count():
-                return found
+                return np.asarray(found)
             codes = pl.Series(found).set(pl.Series(found < 0), None)
     elif series.dtype in (pl.String, pl.Categorical) or isinstance(series.dtype, pl.Enum):
         codes = series.cast(pl.String).cast(enum_of(labels), strict=False).to_physical()

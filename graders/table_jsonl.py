@@ -52,7 +52,7 @@ def _parse_lines(content: bytes) -> list[dict[str, Any]]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidSubmission.because(Reason.NOT_UTF8, position=error.start) from error
-    records = []
+    records: list[dict[str, Any]] = []
     for line in text.split("\n"):
         if not line.strip():
             continue

@@ -23,6 +23,9 @@ _FOOTER_BYTES = 10_000_000
 _BYTES_PER_CELL = 16
 """What polars needs for a cell at most, beside the text itself."""
 _PAGES = 100_000
+_ARROW_SCHEMA = b"ARROW:schema"
+_IGNORED = b"Arrow:ignore"
+"""Some writers add Arrow's own schema. It could only turn numbers and text into types that are not taken here."""
 
 # Numbers of the Thrift fields in parquet.thrift (Apache Parquet format 2.11).
 _SCHEMA, _NUM_ROWS, _ROW_GROUPS = 2, 3, 4
@@ -44,23 +47,25 @@ def read(path: Path, expected: Expected) -> pl.DataFrame:
     """
     content = path.read_bytes()
     try:
-        footer = _read_footer(content)
+        start = _find_footer(content)
+        footer = read_struct(content, start)[0]
         check_header(_flat_names(footer, expected), expected)
         check_expansion(_expanded_bytes(content, footer), expected)
     except (ThriftError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise_malformed(Format.PARQUET, f"its metadata are broken ({type(error).__name__})")
     try:
-        return pl.read_parquet(content, use_statistics=False)
+        plain = content[:start] + content[start:].replace(_ARROW_SCHEMA, _IGNORED)
+        return pl.read_parquet(plain, use_statistics=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         raise_malformed(Format.PARQUET, str(error).partition("\n")[0])
 
 
-def _read_footer(content: bytes) -> dict[int, Any]:
+def _find_footer(content: bytes) -> int:
     size_bytes = int.from_bytes(content[-_TAIL_BYTES:-4], "little")
     start = len(content) - _TAIL_BYTES - size_bytes
     if not content.endswith(_MAGIC) or start < len(_MAGIC) or size_bytes > _FOOTER_BYTES:
         raise_malformed(Format.PARQUET, "it is cut off, or no Parquet file")
-    return read_struct(content, start)[0]
+    return start
 
 
 def _flat_names(footer: dict[int, Any], expected: Expected) -> list[str]:

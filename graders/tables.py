@@ -185,23 +185,30 @@ def _recognise(head: bytes, filename: str) -> tuple[Format | None, str]:
     if head.startswith(b"PAR1"):
         return Format.PARQUET, FORMAT_NAMES[Format.PARQUET]
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        for member, name in _ZIP_MEMBERS:
-            if member in head:
-                return None, name
-        is_npz = b".npy" in head or filename.lower().endswith(".npz")
-        return (Format.NPZ, FORMAT_NAMES[Format.NPZ]) if is_npz else (None, "a zip archive")
+        return _recognise_zip(head, filename)
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return None, name
     if head.startswith(_UTF16_MARKS):
         raise InvalidSubmission.because(Reason.NOT_UTF8, position=0)
     _check_text(head)
-    text = head.removeprefix(UTF8_MARK).lstrip()
+    return _recognise_text(head.removeprefix(UTF8_MARK).lstrip(), filename.lower())
+
+
+def _recognise_zip(head: bytes, filename: str) -> tuple[Format | None, str]:
+    for member, name in _ZIP_MEMBERS:
+        if member in head:
+            return None, name
+    is_npz = b".npy" in head or filename.lower().endswith(".npz")
+    return (Format.NPZ, FORMAT_NAMES[Format.NPZ]) if is_npz else (None, "a zip archive")
+
+
+def _recognise_text(text: bytes, filename: str) -> tuple[Format | None, str]:
     if text[:15].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         return None, "a web page"
-    if text.startswith(b"[") and filename.lower().endswith((".json", ".jsonl", ".ndjson")):
+    if text.startswith(b"[") and filename.endswith((".json", ".jsonl", ".ndjson")):
         return None, "one JSON array"
-    is_lines = text.startswith(b"{") or filename.lower().endswith((".jsonl", ".ndjson"))
+    is_lines = text.startswith(b"{") or filename.endswith((".jsonl", ".ndjson"))
     format_ = Format.JSONL if is_lines else Format.CSV
     return format_, FORMAT_NAMES[format_]
 

@@ -59,7 +59,7 @@ class _Reader:
             number = number + (head >> 4) if head >> 4 else self._zigzag()
             fields[number] = self._value(kind, depth, in_list=False)
 
-    def _value(self, kind: int, depth: int, *, in_list: bool) -> Any:
+    def _value(self, kind: int, depth: int, *, in_list: bool) -> Any:  # noqa: PLR0911 - one per type of Thrift
         if kind in (_TRUE, _FALSE):
             return self._byte() == _TRUE if in_list else kind == _TRUE
         if kind == _BYTE:

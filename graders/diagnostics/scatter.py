@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 _GROUPS = 40
 _ROWS_PER_GROUP = 10
-_CELLS_PER_SIDE = 10
+_MOST_CELLS = 10
+_FEWEST_CELLS = 3
+_ROWS_PER_CELL = 8
 
 
 def scatter(side: PublicSide, file: str = "", x: str = "", y: str = "") -> dict[str, Any] | None:
     """Draw errors over predictions (numbers), or the share of right labels over two features (labels).
 
     Numbers: public rows are sorted by prediction and cut into up to forty groups of at least ten; a point is a group's
-    median prediction and the median of prediction / answer - 1. Labels: the features' plane is cut into ten by ten
-    cells; a point is the middle of a cell with at least five rows, and its `value` the share of right labels.
+    median prediction and the median of prediction / answer - 1. Labels: the features' plane is cut into three by three
+    to ten by ten cells; a point is the middle of a cell with at least five rows, and its `value` the share of right
+    labels.
 
     Args:
         side: The public rows.
@@ -67,16 +70,17 @@ def _residuals(side: PublicSide) -> dict[str, Any] | None:
 
 def _cells(x: NDArray[Any], y: NDArray[Any], right: NDArray[np.bool_]) -> list[dict[str, float]]:
     points = []
-    edges = [np.linspace(np.nanmin(v), np.nanmax(v), _CELLS_PER_SIDE + 1) for v in (x, y)]
+    count = int(np.clip(np.sqrt(len(x) / _ROWS_PER_CELL), _FEWEST_CELLS, _MOST_CELLS))
+    edges = [np.linspace(np.nanmin(values), np.nanmax(values), count + 1) for values in (x, y)]
     places = [
-        np.clip(np.searchsorted(e, v, side="right") - 1, 0, _CELLS_PER_SIDE - 1)
-        for e, v in zip(edges, (x, y), strict=True)
+        np.clip(np.searchsorted(edge, values, side="right") - 1, 0, count - 1)
+        for edge, values in zip(edges, (x, y), strict=True)
     ]
-    cells = places[0] * _CELLS_PER_SIDE + places[1]
+    cells = places[0] * count + places[1]
     for cell in np.unique(cells):
         inside = cells == cell
         if inside.sum() >= FEWEST_ROWS:
-            column, line = divmod(int(cell), _CELLS_PER_SIDE)
+            column, line = divmod(int(cell), count)
             points.append(
                 {
                     "x": shorten(float(edges[0][column : column + 2].mean())),

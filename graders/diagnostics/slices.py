@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_SLICES = 40
 
 
-def slices(side: PublicSide, column: str) -> dict[str, Any]:
+def slices(side: PublicSide, column: str) -> dict[str, Any] | None:
     """Score the groups that a hidden slice column makes.
 
     Args:
@@ -25,9 +25,12 @@ def slices(side: PublicSide, column: str) -> dict[str, Any]:
 
     Returns:
         `rows`: name, number of rows and score of each group in the order of the names, the largest forty groups;
-        groups of fewer than five rows, or without a finite score, are left out.
+        groups of fewer than five rows, or without a finite score, are left out. None where the answers (of another
+        source) have no such column.
     """
     values = side.hidden(column)
+    if values is None:
+        return None
     groups = values.value_counts(sort=True, name="rows").filter(pl.col("rows") >= FEWEST_ROWS).head(_MOST_SLICES)
     told = []
     for value, rows in groups.sort(column).iter_rows():

@@ -15,14 +15,14 @@ from challenges.errors import InvalidSubmission, Reason
 
 
 def check_finite(score: float, problem: str) -> float:
-    """The score, if it is a finite number.
+    """The score as a plain float, if it is a finite number.
 
     Raises:
         InvalidSubmission: SCORE_UNDEFINED, with what went wrong.
     """
     if not math.isfinite(score):
         raise InvalidSubmission.because(Reason.SCORE_UNDEFINED, problem=problem)
-    return score
+    return float(score)
 
 
 TOO_LARGE = "the numbers are so large that the error overflows"

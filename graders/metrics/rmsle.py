@@ -33,7 +33,7 @@ def rmsle(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> float:
     Source: `sklearn.metrics.root_mean_squared_log_error`.
 
     >>> round(rmsle(np.array([100.0, 200.0]), np.array([110.0, 180.0])), 4)
-    0.0998
+    0.0997
     """
     return squared.rmse(_logarithms(y_true), _logarithms(y_pred))
 

@@ -20,12 +20,13 @@ DIGEST = "d" * 64
 
 
 def make_manifest(columns: list[dict[str, Any]], metric: dict[str, Any], **fields: Any) -> Manifest:
-    """A manifest with what grading reads; everything else is filled in."""
+    """A manifest with what grading reads; everything else is filled in. `other_metric` takes the place of `metric`."""
     submission = {
         "id": "id",
         "columns": [{"description": TEXT, **column} for column in columns],
         **fields.pop("submission", {}),
     }
+    metric = fields.pop("other_metric", metric)
     levels = [0.1, 0.5, 0.9] if metric["direction"] == "max" else [0.9, 0.5, 0.1]
     return parse_record(
         Manifest,

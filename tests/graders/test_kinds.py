@@ -1,0 +1,37 @@
+"""A grader tries its specimens before it listens, and does not listen where a verdict differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from challenges.errors import Reason
+from graders.kinds import Specimen, check_kinds, try_specimen
+from graders.kinds.predictions import specimens
+
+ALL = specimens()
+NEVER_HERE = {
+    Reason.SCORE_UNDEFINED,  # a metric's, not a table's
+    Reason.TIMED_OUT,
+    Reason.OUT_OF_MEMORY,
+}
+
+
+@pytest.mark.parametrize("specimen", ALL, ids=lambda s: s.name)
+def test_each_specimen_gets_its_verdict(specimen: Specimen, tmp_path: Path):
+    assert try_specimen(specimen, tmp_path) is specimen.reason
+
+
+def test_there_is_a_specimen_for_every_reason_a_table_can_be_refused_for():
+    assert {s.reason for s in ALL if s.reason} == set(Reason) - NEVER_HERE
+
+
+def test_all_kinds_agree():
+    assert check_kinds() == ["predictions"]
+
+
+def test_a_wrong_verdict_is_noticed(tmp_path: Path):
+    wrong = replace(ALL[0], content=b"")
+    assert try_specimen(wrong, tmp_path) is Reason.EMPTY_FILE

@@ -1,0 +1,181 @@
+"""The laws of metrics: equal to scikit-learn, best at perfection, blind to the order of rows, finite or refused."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import pkgutil
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn import metrics as reference
+
+import graders.metrics
+from challenges.errors import InvalidSubmission, Reason
+
+MODULES = {m.name: import_module(f"graders.metrics.{m.name}") for m in pkgutil.iter_modules(graders.metrics.__path__)}
+BOTH = NDArray[Any]
+
+
+def log_loss(truth: BOTH, given: BOTH) -> float:
+    return float(reference.log_loss(truth, given, labels=range(given.shape[1])))
+
+
+REFERENCES: dict[str, Any] = {
+    "accuracy": reference.accuracy_score,
+    "macro_f1": lambda t, p: reference.f1_score(t, p, average="macro", zero_division=0),
+    "log_loss": log_loss,
+    "mae": reference.mean_absolute_error,
+    "mape": reference.mean_absolute_percentage_error,
+    "r2": reference.r2_score,
+    "rmse": reference.root_mean_squared_error,
+    "rmsle": reference.root_mean_squared_log_error,
+    "roc_auc": reference.roc_auc_score,
+}
+
+
+def function_of(name: str) -> Any:
+    return getattr(MODULES[name], name)
+
+
+def make_inputs(name: str, rng: np.random.Generator, rows: int) -> tuple[BOTH, BOTH]:
+    """Random answers and predictions of the kind that a metric takes; coarse, so that ties happen."""
+    if MODULES[name].TAKES == "labels":
+        classes = int(rng.integers(1, 6))
+        return rng.integers(0, classes, rows), rng.integers(0, classes, rows)
+    if name == "log_loss":
+        classes = int(rng.integers(2, 5))
+        return rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows)
+    if name == "roc_auc":
+        return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
+    spread = 10.0 ** rng.integers(-3, 6)
+    return np.round(rng.random(rows) * spread, 4) + 1e-3, np.round(rng.random(rows) * spread, 4)
+
+
+def make_perfect(name: str, truth: BOTH) -> BOTH:
+    if name == "log_loss":
+        return np.eye(int(truth.max()) + 2)[truth]
+    return truth.astype(np.float64) if name == "roc_auc" else truth
+
+
+def test_every_metric_has_a_reference_and_says_what_it_is():
+    assert set(MODULES) == set(REFERENCES)
+    for name, module in MODULES.items():
+        assert module.DIRECTION in ("max", "min")
+        assert isinstance(module.BEST, float)
+        assert module.TAKES in ("labels", "numbers", "probabilities")
+        document = getattr(module, name).__doc__
+        assert all(part in document for part in ("Args:", "Returns:", "Raises:", "Source:", ">>> ")), name
+
+
+@pytest.mark.parametrize("module", [*MODULES.values(), import_module("graders.confusion_counts")])
+def test_the_example_in_the_docstring_runs(module: ModuleType):
+    assert doctest.testmod(module, raise_on_error=True).attempted > 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), rows=st.integers(2, 60))
+def test_it_equals_scikit_learn(name: str, seed: int, rows: int):
+    truth, predicted = make_inputs(name, np.random.default_rng(seed), rows)
+    if name == "roc_auc" and len(set(truth.tolist())) == 1:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = REFERENCES[name](truth, predicted)
+    assert function_of(name)(truth, predicted) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", MODULES)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), rows=st.integers(2, 60))
+def test_nothing_is_better_than_perfection(name: str, seed: int, rows: int):
+    rng = np.random.default_rng(seed)
+    truth, predicted = make_inputs(name, rng, rows)
+    if name == "roc_auc":
+        truth[:2] = (0, 1)
+    score, best = function_of(name), MODULES[name].BEST
+    assert score(truth, make_perfect(name, truth)) == pytest.approx(best, abs=1e-12)
+    other = score(truth, predicted)
+    assert other <= best if MODULES[name].DIRECTION == "max" else other >= best
+
+
+@pytest.mark.parametrize("name", MODULES)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), rows=st.integers(2, 60))
+def test_the_order_of_rows_makes_no_difference(name: str, seed: int, rows: int):
+    rng = np.random.default_rng(seed)
+    truth, predicted = make_inputs(name, rng, rows)
+    if name == "roc_auc":
+        truth[:2] = (0, 1)
+    order = rng.permutation(rows)
+    score = function_of(name)
+    assert score(truth[order], predicted[order]) == pytest.approx(score(truth, predicted), rel=1e-12, abs=1e-15)
+
+
+EDGES = st.sampled_from(["one row", "constant", "none", "huge", "both constant"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), edge=EDGES)
+def test_at_the_edges_it_is_finite_or_refused(name: str, seed: int, edge: str):
+    truth, predicted = make_inputs(name, np.random.default_rng(seed), 12)
+    if edge in ("constant", "both constant"):
+        truth = np.full_like(truth, truth[0])
+    if edge == "both constant":
+        predicted = np.repeat(predicted[:1], 12, axis=0)
+    if edge == "huge" and MODULES[name].TAKES == "numbers":
+        predicted = predicted * 1e300
+    count = {"one row": 1, "none": 0}.get(edge, 12)
+    refused: list[Reason] = []
+    score = math.nan
+    try:
+        score = function_of(name)(truth[:count], predicted[:count])
+    except InvalidSubmission as refusal:
+        refused = [fault.reason for fault in refusal.faults]
+    assert math.isfinite(score) or refused == [Reason.SCORE_UNDEFINED]
+
+
+def test_numbers_without_logarithm_are_refused():
+    with pytest.raises(InvalidSubmission):
+        function_of("rmsle")(np.array([1.0, 2.0]), np.array([1.0, -1.0]))
+
+
+def test_log_loss_of_a_single_column_is_that_of_class_one():
+    truth = np.array([0, 1, 1, 0])
+    chance = np.array([0.2, 0.9, 0.4, 0.0])
+    both = np.stack([1 - chance, chance], axis=1)
+    assert function_of("log_loss")(truth, chance) == pytest.approx(function_of("log_loss")(truth, both))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
+    rng = np.random.default_rng(7)
+    rows = 400
+    truth: BOTH
+    if MODULES[name].TAKES == "labels":
+        truth = rng.integers(0, 4, rows)
+        predicted = np.where(rng.random(rows) < 0.7, truth, rng.integers(0, 4, rows))
+    elif name == "log_loss":
+        truth, predicted = rng.integers(0, 3, rows), rng.dirichlet([2, 2, 2], rows)
+    elif name == "roc_auc":
+        truth = rng.integers(0, 2, rows)
+        predicted = np.round(rng.normal(truth, 1.0), 1)
+    else:
+        truth = rng.lognormal(3, 0.5, rows)
+        predicted = truth * rng.lognormal(0, 0.2, rows)
+    moves = MODULES[name].influence(truth, predicted)
+    assert moves.shape == (rows,)
+    assert abs(moves.mean()) < 1e-9
+    score = function_of(name)
+    drawn = [rng.integers(0, rows, rows) for _ in range(1000)]
+    resampled = np.std([score(truth[rows_], predicted[rows_]) for rows_ in drawn])
+    assert math.sqrt(np.mean(moves**2) / rows) == pytest.approx(resampled, rel=0.12)

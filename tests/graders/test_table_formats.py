@@ -1,0 +1,197 @@
+"""Parquet, JSON Lines and NPZ: what fits is read alike from all of them, what is broken or hostile is refused."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from challenges.errors import Reason
+from graders.grading import load_kind
+from graders.loading import LoadedChallenge
+from graders.thrift import ThriftError, read_struct
+from tests.graders.examples import digits, flowers, perfect, prices
+from tests.graders.test_refusals import refuse
+
+CHALLENGES = {"flowers": flowers, "prices": prices, "digits": digits}
+
+
+def as_parquet(frame: pl.DataFrame, **options: Any) -> bytes:
+    buffer = BytesIO()
+    frame.write_parquet(buffer, **options)
+    return buffer.getvalue()
+
+
+def as_npz(arrays: dict[str, Any], *, compressed: bool = True) -> bytes:
+    buffer = BytesIO()
+    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def arrays_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
+    return {s.name: np.array(s.to_list()) for s in frame.get_columns()}
+
+
+def read(content: bytes, folder: Path, challenge: LoadedChallenge, filename: str) -> Any:
+    path = folder / "upload"
+    path.write_bytes(content)
+    return load_kind("predictions").read(path, filename, challenge.manifest, challenge.index)
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_all_formats_give_the_same_predictions_in_any_order_of_rows_and_columns(name: str, tmp_path: Path):
+    challenge = CHALLENGES[name]()
+    right = perfect(challenge)
+    mixed = right.sample(fraction=1, shuffle=True, seed=3).select(reversed(right.columns))
+    uploads = {
+        "p.csv": mixed.write_csv().encode(),
+        "crlf.csv": mixed.write_csv(line_terminator="\r\n").encode(),
+        "quoted.csv": mixed.write_csv(quote_style="always").encode(),
+        "bom.csv": b"\xef\xbb\xbf" + mixed.write_csv().encode(),
+        "p.jsonl": mixed.write_ndjson().encode(),
+        "p.parquet": as_parquet(mixed),
+        "snappy.parquet": as_parquet(mixed, compression="snappy"),
+        "groups.parquet": as_parquet(mixed, row_group_size=7, use_pyarrow=True),
+        "p.npz": as_npz(arrays_of(mixed)),
+        "plain.npz": as_npz(arrays_of(mixed), compressed=False),
+    }
+    column = right.columns[1]
+    expected = read(right.write_csv().encode(), tmp_path, challenge, "p.csv").columns[column]
+    for filename, content in uploads.items():
+        found = read(content, tmp_path, challenge, filename).columns[column]
+        assert np.array_equal(found, expected), filename
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.Int64, pl.String, pl.Categorical])
+def test_parquet_labels_may_be_any_integers_or_text(dtype: pl.DataType, tmp_path: Path):
+    challenge = digits()
+    frame = perfect(challenge)
+    typed = frame.with_columns(pl.col("label").cast(pl.String).cast(dtype), pl.col("id").cast(pl.UInt32))
+    found = read(as_parquet(typed), tmp_path, challenge, "p.parquet")
+    assert found.columns["label"].tolist() == frame["label"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"label": pl.lit(3.0)}, Reason.WRONG_DTYPE),
+        ({"label": pl.lit(value=True)}, Reason.WRONG_DTYPE),
+        ({"label": pl.lit(12)}, Reason.UNKNOWN_LABEL),
+        ({"label": pl.lit(-1)}, Reason.UNKNOWN_LABEL),
+        ({"label": pl.lit(2**62)}, Reason.UNKNOWN_LABEL),
+        ({"label": pl.lit(None, dtype=pl.Int64)}, Reason.EMPTY_CELL),
+        ({"label": pl.concat_list("label", "label")}, Reason.WRONG_DTYPE),
+        ({"label": pl.struct("label")}, Reason.WRONG_DTYPE),
+        ({"more": pl.lit(1)}, Reason.UNKNOWN_COLUMN),
+        ({"id": pl.col("id") * 1.0}, Reason.UNKNOWN_ID),
+        ({"id": pl.lit(1000)}, Reason.DUPLICATE_ID),
+    ],
+)
+def test_wrong_parquet_columns_have_their_own_reasons(change: dict[str, pl.Expr], reason: Reason, tmp_path: Path):
+    frame = perfect(digits()).with_columns(**change)
+    assert refuse(as_parquet(frame), tmp_path, digits(), "p.parquet").faults[0].reason is reason
+
+
+def test_nan_and_infinity_in_binary_files_are_not_finite(tmp_path: Path):
+    for value, told in ((float("nan"), "NaN"), (float("inf"), "inf")):
+        frame = perfect(prices()).with_columns(price=pl.when(pl.col("price") > 105).then(value).otherwise(1.0))
+        for filename, content in (("p.parquet", as_parquet(frame)), ("p.npz", as_npz(arrays_of(frame)))):
+            fault = refuse(content, tmp_path, prices(), filename).faults[0]
+            assert fault.reason is Reason.NOT_FINITE
+            assert fault.facts["value"] == told
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id": "a", "species": "setosa"', Reason.MALFORMED),
+        ("[1, 2]", Reason.MALFORMED),
+        ("3", Reason.MALFORMED),
+        ('{"id": "a", "species": ["setosa"]}', Reason.WRONG_DTYPE),
+        ('{"id": "a", "species": {"a": 1}}', Reason.WRONG_DTYPE),
+        ('{"id": "a", "species": true}', Reason.WRONG_DTYPE),
+        ('{"id": 1.5, "species": "setosa"}', Reason.WRONG_DTYPE),
+        ('{"id": "a", "species": null}', Reason.EMPTY_CELL),
+        ('{"id": "a"}', Reason.EMPTY_CELL),
+        ('{"id": "a", "species": "tulip"}', Reason.UNKNOWN_LABEL),
+        ('{"id": "\\ud800", "species": "setosa"}', Reason.UNKNOWN_ID),
+        ('{"id": "a", "kind": "setosa"}', Reason.UNKNOWN_COLUMN),
+        ('{"id": "a", "id": "b"}', Reason.DUPLICATE_COLUMN),
+        ('{"id": ' + "[" * 100_000, Reason.MALFORMED),
+    ],
+)
+def test_a_wrong_json_line_has_its_own_reason(line: str, reason: Reason, tmp_path: Path):
+    lines = perfect(flowers()).write_ndjson().splitlines()
+    refusal = refuse("\n".join([*lines[:3], line, *lines[4:]]).encode(), tmp_path, flowers(), "p.jsonl")
+    assert reason in {f.reason for f in refusal.faults}
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("NaN", Reason.NOT_FINITE),
+        ("1e999", Reason.NOT_FINITE),
+        ("1" + "0" * 400, Reason.NOT_FINITE),
+        ("1" * 5000, Reason.MALFORMED),
+        ('"5"', Reason.WRONG_DTYPE),
+        ("-1", Reason.OUT_OF_RANGE),
+    ],
+)
+def test_a_wrong_json_number_has_its_own_reason(cell: str, reason: Reason, tmp_path: Path):
+    records = perfect(prices()).to_dicts()
+    text = "\n".join(json.dumps(r) for r in records)
+    text = text.replace(str(records[2]["price"]), cell, 1)
+    assert refuse(text.encode(), tmp_path, prices(), "p.jsonl").faults[0].reason is reason
+
+
+def test_a_json_array_is_a_wrong_type(tmp_path: Path):
+    content = perfect(flowers()).write_json().encode()
+    assert refuse(content, tmp_path, flowers(), "p.json").faults[0].facts["found"] == "one JSON array"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"label": np.ones((30, 1))}, Reason.WRONG_SHAPE),
+        ({"label": np.array(3)}, Reason.WRONG_SHAPE),
+        ({"label": np.ones(29, dtype=np.int64)}, Reason.WRONG_SHAPE),
+        ({"label": np.ones(30, dtype=complex)}, Reason.WRONG_DTYPE),
+        ({"label": np.ones(30, dtype="datetime64[s]")}, Reason.WRONG_DTYPE),
+        ({"label": np.ones(30, dtype=[("a", "i4")])}, Reason.WRONG_DTYPE),
+        ({"label": np.array([{}] * 30)}, Reason.PICKLED_OBJECT),
+        ({"label": np.full(30, "x" * 20_000)}, Reason.CELL_TOO_LARGE),
+        ({"more": np.ones(30)}, Reason.UNKNOWN_COLUMN),
+    ],
+)
+def test_wrong_npz_arrays_have_their_own_reasons(change: dict[str, NDArray[Any]], reason: Reason, tmp_path: Path):
+    content = as_npz({**arrays_of(perfect(digits())), **change})
+    assert refuse(content, tmp_path, digits(), "p.npz").faults[0].reason is reason
+
+
+def test_tricks_with_the_zip_directory_are_refused(tmp_path: Path):
+    whole = as_npz(arrays_of(perfect(digits())))
+    array = zipfile.ZipFile(BytesIO(whole)).read("label.npy")
+    twice, foreign, longer = BytesIO(whole), BytesIO(whole), BytesIO()
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(twice, "a") as archive:
+        archive.writestr("label.npy", array)
+    with zipfile.ZipFile(foreign, "a") as archive:
+        archive.writestr("notes.txt", "hello")
+    with zipfile.ZipFile(longer, "w") as archive:
+        archive.writestr("id.npy", zipfile.ZipFile(BytesIO(whole)).read("id.npy"))
+        archive.writestr("label.npy", array + b"more")
+    assert refuse(twice.getvalue(), tmp_path, digits(), "p.npz").faults[0].reason is Reason.DUPLICATE_COLUMN
+    assert refuse(foreign.getvalue(), tmp_path, digits(), "p.npz").faults[0].reason is Reason.UNKNOWN_COLUMN
+    assert refuse(longer.getvalue(), tmp_path, digits(), "p.npz").faults[0].reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("content", [b"", b"\x19" * 1000, b"\xff" * 40, b"\x15" + b"\x80" * 30, b"\x1c" * 100])
+def test_bytes_that_are_no_thrift_struct_are_told_so(content: bytes):
+    with pytest.raises(ThriftError):
+        read_struct(content, 0)
