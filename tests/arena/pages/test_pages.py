@@ -1,0 +1,199 @@
+"""The pages, as a browser without JavaScript gets them."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from sqlalchemy.orm import Session
+
+from arena.catalogue.models import Challenge, ChallengeState
+from challenges.catalogue import SECTIONS
+from tests.arena.pages.conftest import make_described
+from tests.factories import make_manifest
+from tests.markup_laws import Page, check_page
+
+CHINESE = {"Accept-Language": "zh-CN"}
+PUBLIC = [
+    "/",
+    "/about",
+    "/challenges",
+    "/challenges?stage=networks&tag=tabular&state=open&q=flower",
+    "/challenges?q=nothing-fits",
+    "/challenges/flowers",
+    "/challenges/prices",
+    "/challenges/flowers/data",
+    "/challenges/prices/data",
+    "/challenges/flowers/leaderboard",
+    "/challenges/prices/leaderboard",
+    "/challenges/prices/leaderboard?board=private",
+    "/login",
+    "/register",
+    "/api/v1/docs",
+]
+PERSONAL = [
+    "/",
+    "/challenges?state=passed",
+    "/challenges/flowers/leaderboard",
+    "/challenges/flowers/submit",
+    "/challenges/flowers/submissions",
+    "/settings",
+    "/settings/password",
+    "/settings/tokens",
+]
+
+
+def get(client: httpx.Client, path: str, **headers: str) -> Page:
+    answer = client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert answer.status_code == 200, answer.text[:500]
+    return check_page(answer.text)
+
+
+def says(page: Page, words: str) -> bool:
+    return words in re.sub(r"\s+", " ", " ".join(page.words))
+
+
+@pytest.mark.usefixtures("contest")
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_public_page_is_well_formed_in_both_languages(client: httpx.Client, path: str):
+    english, chinese = get(client, path), get(client, path, Accept_Language="zh-CN")
+    assert (english.language, chinese.language) == ("en", "zh-Hans")
+    assert not says(english, "登录")
+    assert says(chinese, "登录")
+
+
+@pytest.mark.parametrize("path", PERSONAL)
+def test_a_personal_page_is_well_formed_in_both_languages(learner: httpx.Client, path: str):
+    assert says(get(learner, path), "Log out")
+    assert says(get(learner, path, Accept_Language="zh-CN"), "退出登录")
+
+
+@pytest.mark.parametrize("path", ["/challenges/nowhere", "/challenges/nowhere/data", "/nowhere"])
+def test_what_does_not_exist_is_a_page_of_its_own(client: httpx.Client, path: str):
+    answer = client.get(path, headers=CHINESE)
+    assert answer.status_code == 404
+    assert says(check_page(answer.text), "未找到")
+
+
+def test_an_empty_site_says_so(client: httpx.Client):
+    assert says(get(client, "/"), "No challenges are installed yet.")
+    assert says(get(client, "/challenges"), "No challenges are installed yet.")
+
+
+class TestChallenge:
+    """What a challenge is about, and its data."""
+
+    @pytest.mark.usefixtures("contest")
+    def test_every_section_is_told_once_on_one_of_two_pages(self, client: httpx.Client):
+        overview, data = get(client, "/challenges/flowers"), get(client, "/challenges/flowers/data")
+        told = [key for key in SECTIONS if key in overview.ids]
+        assert {*told, "data", "submission"} == set(SECTIONS)
+        assert {"about-data", "about-submission"} <= set(data.ids)
+
+    def test_formulas_tables_and_code_are_drawn(self, client: httpx.Client, flowers: Challenge):
+        text = client.get(f"/challenges/{flowers.slug}").text
+        assert "<math" in text
+        assert '<td class="num">2</td>' in text
+        assert '<span class="nb">print</span>' in text
+
+    def test_the_files_can_be_downloaded_one_by_one_and_all_at_once(self, client: httpx.Client, flowers: Challenge):
+        page = get(client, f"/challenges/{flowers.slug}/data")
+        root = "/api/v1/challenges/flowers/files/"
+        assert [page.addresses.count(root + name) for name in ("train.csv", "flowers.zip")] == [1, 2]
+        assert "ab" * 32 in client.get(f"/challenges/{flowers.slug}/data").text
+
+    def test_data_in_preparation_is_told(self, client: httpx.Client, db: Session):
+        make_described(db, "soon", make_manifest(), state=ChallengeState.PREPARING)
+        assert says(get(client, "/challenges/soon/data"), "The data is being prepared.")
+        assert says(get(client, "/challenges/soon"), "as soon as the data is ready")
+
+    def test_a_description_of_another_form_is_shown_whole(self, client: httpx.Client, db: Session):
+        make_described(db, "odd", make_manifest(), descriptions={"en": "Just *text*.", "zh": "文字。"})
+        page = get(client, "/challenges/odd")
+        assert says(page, "Just text .")
+        assert {"overview", "evaluation", "timeline"} <= set(page.ids)
+
+
+class TestLeaderboard:
+    """Standings with what lies between them."""
+
+    def test_rows_levels_and_baselines_stand_in_order(self, learner: httpx.Client):
+        text = re.sub(r"<[^>]*>", "\n", learner.get("/challenges/flowers/leaderboard").text.split("<tbody>")[1])
+        order = [text.index(word) for word in ("grace", "Excellent", "Good", "ada", "Passing", "Most frequent", "bold")]
+        assert order == sorted(order)
+
+    @pytest.mark.usefixtures("contest")
+    def test_a_name_is_only_text(self, client: httpx.Client):
+        assert "<b>bold" not in client.get("/challenges/flowers/leaderboard").text
+
+    def test_ones_own_place_is_marked_and_told_apart(self, learner: httpx.Client):
+        page = get(learner, "/challenges/flowers/leaderboard")
+        assert "me" in page.ids
+        assert says(page, "Your rank 2 of 3")
+
+    @pytest.mark.usefixtures("contest")
+    def test_a_visitor_has_no_place(self, client: httpx.Client):
+        page = get(client, "/challenges/flowers/leaderboard")
+        assert "me" not in page.ids
+        assert not says(page, "Your rank")
+
+    @pytest.mark.usefixtures("contest")
+    def test_the_private_board_stays_shut_without_a_deadline(self, client: httpx.Client):
+        assert client.get("/challenges/flowers/leaderboard?board=private").status_code in (403, 409)
+        assert "board=private" not in client.get("/challenges/flowers/leaderboard").text
+
+    @pytest.mark.usefixtures("contest")
+    def test_the_curve_can_be_read_without_seeing_it(self, client: httpx.Client):
+        page = get(client, "/challenges/flowers/leaderboard")
+        assert says(page, "Show as a table")
+        assert "curves" in page.ids
+
+    @pytest.mark.parametrize("query", ["page=0", "page=99", "page=x", "board=secret"])
+    @pytest.mark.usefixtures("contest")
+    def test_a_page_that_is_not_there_is_refused(self, client: httpx.Client, query: str):
+        assert client.get(f"/challenges/flowers/leaderboard?{query}").status_code in (404, 422)
+
+    def test_an_empty_board_invites(self, client: httpx.Client, flowers: Challenge):
+        page = get(client, f"/challenges/{flowers.slug}/leaderboard")
+        assert says(page, "The first place is free.")
+
+
+class TestHome:
+    """The path with one's own progress."""
+
+    def test_a_learner_sees_medals_and_what_is_left(self, learner: httpx.Client):
+        page = get(learner, "/")
+        assert says(page, "2 of 2 challenges passed.")
+        assert says(page, "Passing")
+        assert says(page, "0.7000")
+
+    @pytest.mark.usefixtures("contest")
+    def test_recent_results_are_the_best_of_their_teams(self, client: httpx.Client):
+        page = get(client, "/")
+        assert says(page, "0.7000")
+        assert not says(page, "0.6000")
+
+    def test_the_list_narrows(self, learner: httpx.Client):
+        assert says(get(learner, "/challenges?state=untried"), "No challenge fits.")
+        assert not says(get(learner, "/challenges?q=花"), "Prices")
+        assert says(get(learner, "/challenges?state=closed"), "Prices")
+
+
+class TestChoices:
+    """Language and theme, without JavaScript."""
+
+    def test_the_language_is_remembered(self, client: httpx.Client):
+        answer = client.post("/language", data={"language": "zh_Hans", "next": "/about?x=1"})
+        assert answer.headers["location"] == "/about?x=1"
+        assert get(client, "/about").language == "zh-Hans"
+
+    def test_the_theme_is_remembered(self, client: httpx.Client):
+        client.post("/theme", data={"theme": "dark", "next": "/"})
+        assert 'data-theme="dark"' in client.get("/about").text
+
+    def test_a_notice_is_told_once_and_only_a_known_one(self, client: httpx.Client):
+        told = client.get("/about?notice=logged_out&a=b").text
+        assert "You are logged out." in told
+        assert 'name="next" value="/about?a=b"' in told
+        assert "made-up" not in client.get("/about?notice=made-up").text
