@@ -11,7 +11,7 @@ from functools import partial
 
 from redis import Redis
 
-from challenges.messages import FUNCTION_GRADE, GradeJob, Outcome, Verdict, parse_message
+from challenges.messages import FUNCTION_GRADE, GradeJob, Outcome, Scores, Verdict, parse_message
 from graders.queues import listen, send_answer
 from graders.settings import get_settings
 from graders.tasks import connect
@@ -40,13 +40,18 @@ def grade(redis: Redis, reporter: Reporter, text: str) -> None:
         time.sleep(0.5)
     if job.slug == "long":
         reporter.limited(60, 0, is_participants=True)
-        if job.attempt == 1 and not redis.set("been_here", 1, nx=True):
-            send_answer(redis, Verdict(job.submission_id, job.attempt, Outcome.SCORED))
+        if not redis.set("been_here", 1, nx=True):
+            send_answer(redis, scored(job))
             return
         time.sleep(60)
-    send_answer(redis, Verdict(job.submission_id, job.attempt, Outcome.SCORED))
+    send_answer(redis, scored(job))
     if job.slug == "die_late":
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def scored(job: GradeJob) -> Verdict:
+    """Full marks."""
+    return Verdict(job.submission_id, job.attempt, Outcome.SCORED, public=Scores(1.0), private=Scores(1.0))
 
 
 def main() -> None:
