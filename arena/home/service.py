@@ -143,7 +143,7 @@ def list_recent(session: Session) -> list[Result]:
         .order_by(Standing.achieved_at.desc())
         .limit(RECENT)
     )
-    return [_result(standing, challenge) for standing, challenge in session.execute(query).tuples()]
+    return [_result(standing, challenge) for standing, challenge in session.execute(query)]
 
 
 def _result(standing: Standing, challenge: Challenge) -> Result:
@@ -166,7 +166,7 @@ def _own_standings(session: Session, user: User) -> dict[str, Standing]:
         .join(Standing, (Standing.team_id == Team.id) & (Standing.dataset_id == Challenge.dataset_id))
         .where(Membership.user_id == user.id, Standing.board == Board.PUBLIC)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _suits(step: Step, entry: Entry, wish: Wish) -> bool:

@@ -79,7 +79,7 @@ def find_errors(session: Session, page: BoardPage) -> dict[UUID, float | None]:
         .join(SUBMISSIONS, s.id == Standing.submission_id)
         .where(Standing.dataset_id == page.dataset_id, Standing.board == page.board, Standing.team_id.in_(shown))
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def followed(page: BoardPage) -> list[UUID]:
