@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from arena.catalogue.levels import level_of
-from arena.catalogue.pages import frame_of
 from arena.catalogue.models import Challenge
+from arena.catalogue.pages import frame_of
 from arena.catalogue.service import get_challenge, is_revealed, manifest_of
 from arena.clock import Now
 from arena.deps import Db, Person, check_csrf, get_queues, limit_api

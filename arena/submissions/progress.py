@@ -23,7 +23,7 @@ class Rung:
 
     @property
     def is_own(self) -> bool:
-        """This is the submission itself."""
+        """The submission itself."""
         return self.level is None and self.baseline is None
 
 

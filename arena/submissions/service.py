@@ -130,6 +130,7 @@ def _add(session: Session, user: User, slug: str, upload: Upload, now: dt.dateti
     """Add the row, not yet committed; or find the one that the idempotency key already names."""
     if not upload.stored.size_bytes:
         raise EmptyUpload(field="file", problem=mark("is empty"))
+    get_challenge(session, slug)
     team = get_or_make_team(session, user, slug)
     # The team's row is the lock on its quota: uploads of one team are counted one after the other.
     session.execute(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
@@ -138,7 +139,7 @@ def _add(session: Session, user: User, slug: str, upload: Upload, now: dt.dateti
         challenge = _hold_challenge(session, slug)
         check_open(challenge, now)
         _check_quota(quota_of(session, challenge, team, now))
-        row = _make_row(challenge, team, user, upload, now)
+        row = _make_row(challenge, team, session.get_one(User, user.id), upload, now)
         session.add(row)
         try:
             session.flush()
