@@ -9,6 +9,7 @@ The row is the outbox: it is committed as queued before anything is sent, and se
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -125,8 +126,8 @@ def resend_datasets(session: Session, queues: Queues, now: dt.datetime) -> int:
 def record_report(session: Session, report: PrepareReport) -> bool:
     """Write down what came of a preparation; False when it was known already, or nobody asked for it."""
     lock_catalogue(session)
-    dataset = session.get(Dataset, UUID(report.dataset_id), with_for_update=True)
-    if dataset is None or dataset.slug != report.slug or dataset.state is not DatasetState.QUEUED:
+    dataset = _find_awaited(session, report)
+    if dataset is None:
         session.rollback()
         return False
     challenge = session.get_one(Challenge, dataset.slug)
@@ -144,10 +145,23 @@ def record_report(session: Session, report: PrepareReport) -> bool:
     return True
 
 
+def _find_awaited(session: Session, report: PrepareReport) -> Dataset | None:
+    """The queued dataset that a report is about, as it is now."""
+    with suppress(ValueError):
+        query = select(Dataset).where(
+            Dataset.id == UUID(report.dataset_id),
+            Dataset.slug == report.slug,
+            Dataset.state == DatasetState.QUEUED,
+        )
+        return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return None
+
+
 def _problem_of(report: PrepareReport) -> str | None:
     """Why a report means failure: it says so, or it promises data without naming it."""
     if not report.ready:
-        return report.trace or "the grader gave no reason"
+        # PostgreSQL holds neither NUL nor halves of surrogate pairs.
+        return (report.trace or "the grader gave no reason").replace("\0", "").encode(errors="replace").decode()
     names = [file.name for file in report.files]
     if not report.digest or not names or len(set(names)) < len(names) or not all(map(is_plain_name, names)):
         return f"the report has no digest, or its file names cannot be served: {names}"

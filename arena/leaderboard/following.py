@@ -50,7 +50,10 @@ def follow(session: Session, redis: Redis, dataset_id: UUID, board: Board, *, bu
         None when there is no index to read now: someone is building it, or `build` is False.
     """
     ranking = Ranking(redis, dataset_id, board)
-    live, mark = ranking.find_live(), read_mark(session, dataset_id)
+    live = ranking.find_live()
+    if live is None and not build:
+        return None
+    mark = read_mark(session, dataset_id)
     if live is not None and live.mark.epoch == mark.epoch and live.mark.revision <= mark.revision:
         is_abreast = live.mark == mark or ranking.apply(
             list(_changes(session, dataset_id, board, live.mark.revision)), live, mark.revision

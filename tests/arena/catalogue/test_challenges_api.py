@@ -1,0 +1,103 @@
+"""The list of challenges and one of them, as programs read them, in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from arena.app import Site
+from arena.catalogue.models import ChallengeState
+from challenges.manifest import Source, SourceFile, Text
+from tests.factories import make_challenge, make_dataset, make_manifest
+
+URL = "/api/v1/challenges"
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "cursor=WyJhIl0", "limit=0", "limit=101", "limit=x"])
+def test_odd_parts_of_the_list_are_refused(client: httpx.Client, query: str):
+    answer = client.get(f"{URL}?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+def test_an_unknown_challenge_is_not_found(client: httpx.Client):
+    answer = client.get(f"{URL}/nothing")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_list_in_parts_is_the_list(client: httpx.Client, db: Session):
+    slugs = [make_challenge(db, f"c{number}").slug for number in range(5)]
+    found, cursor = [], ""
+    while True:
+        part = client.get(URL, params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        found += [item["slug"] for item in part["items"]]
+        cursor = part["next_cursor"]
+        if cursor is None:
+            break
+    assert found == slugs
+
+
+def test_the_list_costs_one_query_however_long(client: httpx.Client, app: Site, db: Session):
+    engine: Engine = app.state.engine
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    counts = []
+    for number in range(4):
+        make_dataset(db, make_challenge(db, f"c{number}"))
+        statements.clear()
+        assert len(client.get(URL).json()["items"]) == number + 1
+        counts.append(len(statements))
+    assert counts == [1, 1, 1, 1]
+
+
+def test_texts_are_in_the_readers_language(client: httpx.Client, db: Session):
+    make_challenge(db)
+    english = client.get(f"{URL}/flowers").json()
+    chinese = client.get(f"{URL}/flowers", headers={"Accept-Language": "zh-CN"}).json()
+    assert (english["language"], english["title"]) == ("en", "Small flowers")
+    assert (chinese["language"], chinese["title"]) == ("zh", "小花")
+    assert chinese["summary"] == "区分三种花。"
+    assert chinese["submission"]["columns"][0]["description"] == "品种。"
+    assert "概览" in chinese["description"]
+    assert chinese["baselines"] == [{"name": "最常见", "score": 0.34}]
+    assert (english["slug"], english["metric"]["direction"]) == ("flowers", "max")
+
+
+def test_the_state_follows_the_timeline(client: httpx.Client, db: Session):
+    now, hour = dt.datetime.now(dt.UTC), dt.timedelta(hours=1)
+    dates: dict[str, dict[str, Any]] = {
+        "open": {},
+        "upcoming": {"opens_at": now + hour},
+        "closed": {"deadline": now - hour},
+        "preparing": {"state": ChallengeState.PREPARING},
+    }
+    for slug, columns in dates.items():
+        challenge = make_challenge(db, slug, **columns)
+        if slug != "preparing":
+            make_dataset(db, challenge)
+    assert {item["slug"]: item["state"] for item in client.get(URL).json()["items"]} == {s: s for s in dates}
+
+
+def test_real_data_names_its_licence_and_the_honour_system(client: httpx.Client, db: Session):
+    file = SourceFile("https://example.org/a", "0" * 64, 1)
+    real = Source(Text("Real", "真"), "CC-BY-4.0", "https://example.org/licence", [file])
+    challenge = make_challenge(db, manifest=make_manifest(sources={"real": real}))
+    make_dataset(db, challenge)
+    assert client.get(f"{URL}/flowers").json()["dataset"]["licence"] == "CC0-1.0"
+    make_dataset(db, challenge, "real-v1-1", source="real", honour_system=True)
+    found = client.get(f"{URL}/flowers").json()["dataset"]
+    assert (found["licence"], found["licence_url"]) == ("CC-BY-4.0", "https://example.org/licence")
+    assert found["honour_system"] is True
+
+
+def test_nothing_internal_is_told(client: httpx.Client, db: Session):
+    challenge = make_challenge(db)
+    make_dataset(db, challenge, trace="a secret trace")
+    for path in (URL, f"{URL}/flowers", f"{URL}/flowers/files"):
+        text = client.get(path).text
+        assert "secret" not in text
+        assert challenge.package_digest not in text
