@@ -13,7 +13,6 @@ from arena.cli.display import AsJson, Server, print_json, print_table, say, show
 from arena.cli.language import _
 from arena.cli.marker import find_challenge
 
-LANGUAGE_FIELDS = {"zh-Hans": "zh", "en": "en"}
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help=_("The challenge, such as `iris`."))]
 
 
@@ -25,10 +24,10 @@ def challenges(server: Server = "", as_json: AsJson = False) -> None:
         print_json(found)
         return
     rows: list[list[object]] = [
-        [item["slug"], in_words(item.get("title"), client), item.get("state"), show_time(item.get("deadline"))]
+        [item["slug"], item["title"], item["metric"]["title"], item["state"], show_time(item.get("deadline"))]
         for item in found
     ]
-    print_table([_("Slug"), _("Challenge"), _("State"), _("Deadline")], rows)
+    print_table([_("Slug"), _("Challenge"), _("Metric"), _("State"), _("Deadline")], rows)
 
 
 def challenge(slug: Slug, server: Server = "", as_json: AsJson = False) -> None:
@@ -39,14 +38,20 @@ def challenge(slug: Slug, server: Server = "", as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    say(f"{in_words(found.get('title'), client)} ({found['slug']})", "bold")
-    if found.get("summary"):
-        say(in_words(found["summary"], client))
+    say(f"{found['title']} ({found['slug']})", "bold")
+    say(found["summary"])
+    limits, metric, table = found["limits"], found["metric"], found["submission"]
+    better = _("higher is better") if metric["direction"] == "max" else _("lower is better")
     facts: dict[str, object] = {
-        _("State"): found.get("state"),
+        _("State"): found["state"],
         _("Deadline"): show_time(found.get("deadline")),
+        _("Metric"): f"{metric['title']} ({better})",
+        _("Columns"): ", ".join([table["id"], *(column["name"] for column in table["columns"])]),
+        _("Formats"): ", ".join(table["formats"]),
+        _("Limits"): _("{count} submissions a day, {size} each").format(
+            count=limits["per_day"], size=show_size(limits["upload_bytes"])),
         _("Page"): str(client.base_url).removesuffix("api/v1/") + f"challenges/{slug}",
-    }
+    }  # fmt: skip
     print_table(["", ""], [[name, value] for name, value in facts.items()])
     print_table([_("File"), _("Size")], [[f["name"], show_size(f["size_bytes"])] for f in items_of(files)], right=(1,))
     say(_("Next: arena download {slug}").format(slug=slug), "dim")
@@ -115,7 +120,9 @@ def leaderboard(
         print_json(found)
         return
     rows = items_of(found)
-    ours = next((index for index, row in enumerate(rows) if row.get("is_mine")), -1)
+    if found.get("mine") and not any(row["is_mine"] for row in rows):
+        rows.append(found["mine"])  # it stands on another page
+    ours = next((index for index, row in enumerate(rows) if row["is_mine"]), -1)
     print_table(
         [_("Rank"), _("Team"), _("Score"), _("Submissions"), _("Reached")],
         [[r["rank"], r["team"], r["score"], r["submissions"], show_time(r["achieved_at"])] for r in rows],
@@ -123,9 +130,11 @@ def leaderboard(
         bold=ours,
     )
     pages = _("Page {page} of {pages}, {total} teams").format(
-        page=found.get("page"), pages=found.get("pages"), total=found.get("total_teams")
+        page=found["page"], pages=found["pages"], total=found["total_teams"]
     )
     say(pages, "dim")
+    for baseline in found["baselines"]:
+        say(_("To compare: {name} reaches {score}").format(name=baseline["name"], score=baseline["score"]), "dim")
 
 
 def show_submission(found: dict[str, Any]) -> None:
@@ -176,14 +185,6 @@ def slug_of(item: dict[str, Any]) -> str:
     """The slug of a submission's challenge."""
     found = item.get("challenge", "")
     return str(found.get("slug", "")) if isinstance(found, dict) else str(found)
-
-
-def in_words(text: Any, client: httpx.Client) -> str:
-    """A text that the server gives in one language, or in both."""
-    if isinstance(text, dict):
-        wanted = LANGUAGE_FIELDS.get(client.headers.get("Accept-Language", "en"), "en")
-        return str(text.get(wanted) or text.get("en") or "")
-    return str(text or "")
 
 
 def _fetch_upload(client: httpx.Client, found: dict[str, Any], to: Path) -> Path:
