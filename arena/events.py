@@ -138,13 +138,15 @@ class Hub:
             self._is_listening.set()
             self._tell_lost()
             async for notification in connection.notifies():
-                with suppress(ValueError):
-                    self._tell(json.loads(notification.payload))
+                self._tell(_parse(notification.payload))
 
     def _tell(self, event: Event) -> None:
         topic = event.get("topic")
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                log.exception("listener_failed", topic=topic)
         for waiter in list(self._waiters):
             if topic in waiter.topics:
                 waiter.put(event)
@@ -156,3 +158,12 @@ class Hub:
         for waiter in list(self._waiters):
             for topic in waiter.topics:
                 waiter.put({"topic": topic, "lost": True})
+
+
+def _parse(payload: str) -> Event:
+    """The event that was published; an empty one where the payload is none."""
+    try:
+        event = json.loads(payload)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}

@@ -83,7 +83,7 @@ def _load(value: Any) -> Any:
                 raise ValueError("a time without zone")
             return at
         if set(value) == {"id"}:
-            return UUID(value["id"])
+            return UUID(hex=str(value["id"]))
         raise ValueError("an unknown mark")
     if value is not None and not isinstance(value, str | int | float):
         raise TypeError("not a plain value")

@@ -40,6 +40,17 @@ TITLES = {
     500: mark("Something went wrong on our side"),
     503: mark("Not available now"),
 }
+CODES = {
+    400: "bad_request",
+    401: "not_logged_in",
+    403: "forbidden",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_type",
+    429: "too_many",
+    503: "unavailable",
+}
+"""Stable names for what the framework refuses by its status alone."""
 THINGS = [
     mark(thing)
     for thing in ("page", "challenge", "submission", "file", "team", "user", "token", "session", "dataset", "job")
@@ -142,9 +153,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return await _answer_known(request, NotFound(what="page"))
     language = choose_language(request)
-    status = HTTPStatus(error.status_code)
+    status = error.status_code
     detail = translate(language, TITLES.get(status, TITLES[400])) + "."
-    return answer(request, status, status.name.lower(), detail, headers=dict(error.headers or {}))
+    return answer(request, status, CODES.get(status, CODES[400]), detail, headers=dict(error.headers or {}))
 
 
 async def _answer_internal(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from arena.deps import Visitor
 from arena.errors import ArenaError
-from arena.problems import INTERNAL, INVALID, MEDIA_TYPE, TITLES, Problem
+from arena.problems import CODES, INTERNAL, MEDIA_TYPE, TITLES, Problem
 from arena.rendering import render
 
 OPENAPI = "/api/v1/openapi.json"
@@ -126,9 +126,9 @@ def group(schema: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def list_errors() -> list[dict[str, Any]]:
     """Every error the API answers, by status and code."""
     found = [{"status": cls.status, "code": cls.code, "sentence": cls.sentence} for cls in _descendants(ArenaError)]
-    found.append({"status": 422, "code": INVALID, "sentence": "{field}: {problem}."})
-    found.append({"status": 500, "code": INTERNAL, "sentence": TITLES[500]})
-    unique = {error["code"]: error for error in found}
+    found += [{"status": status, "code": code, "sentence": TITLES[status] + "."} for status, code in CODES.items()]
+    found.append({"status": 500, "code": INTERNAL, "sentence": TITLES[500] + "."})
+    unique = {error["code"]: error for error in reversed(found)}
     return sorted(unique.values(), key=lambda error: (error["status"], error["code"]))
 
 
