@@ -27,6 +27,7 @@ from arena.home import pages as home_pages
 from arena.leaderboard import api as leaderboard_api
 from arena.leaderboard import pages as leaderboard_pages
 from arena.limiting import Limits
+from arena.lingering import Lingering
 from arena.logs import set_up_logs
 from arena.operations import api as operations_api
 from arena.operations import pages as operations_pages
@@ -103,7 +104,7 @@ def open_state(app: Site, settings: Settings) -> None:
     state.identify = make_identify(settings.session_days)
     state.meters = Meters()
     guard = Guard(app.answer, count=state.meters.count, https_only=settings.secure_cookies)
-    app.front = cache = Cache(guard, seconds=settings.cache_seconds)
+    app.front = cache = Cache(Lingering(guard), seconds=settings.cache_seconds)
     state.hub.add_listener(cache.hear)
     state.meters.add_cache(cache)
     state.meters.add_queues(runtime.queues)
