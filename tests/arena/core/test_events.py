@@ -31,7 +31,7 @@ def test_what_is_rolled_back_is_never_heard(db: Session, postgres_url: str):
 
 
 def test_only_own_topics_are_heard_and_the_end_is_told(db: Session, postgres_url: str):
-    async def listen() -> list[Event]:
+    async def listen() -> list[str]:
         hub = Hub(postgres_url)
         await hub.start()
         heard = []

@@ -92,7 +92,7 @@ def test_a_forged_host_appears_nowhere(client: httpx.Client, given: str):
 
 @pytest.mark.parametrize("given", ["short", "x" * 65, "ünsafe-äää", "a b c d e f g h"])
 def test_a_strange_request_id_is_replaced(client: httpx.Client, given: str):
-    answer = client.get("/healthz", headers={"X-Request-ID": given.encode()})
+    answer = client.get("/healthz", headers={b"X-Request-ID": given.encode()})
     assert answer.headers["x-request-id"] != given
     assert client.get("/healthz", headers={"X-Request-ID": "abcd-1234"}).headers["x-request-id"] == "abcd-1234"
 
