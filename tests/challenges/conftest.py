@@ -12,9 +12,7 @@ def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Where this run's challenges are; under xdist, one folder for all its processes."""
     base = tmp_path_factory.getbasetemp()
     is_worker = hasattr(request.config, "workerinput")
-    made = Workshop((base.parent if is_worker else base) / "workshop")
-    made.make_packages()
-    return made
+    return Workshop((base.parent if is_worker else base) / "workshop")
 
 
 @pytest.fixture(params=[*SLUGS, COPY])

@@ -177,11 +177,18 @@ def test_an_archive_without_the_table_is_refused(name: str, content: bytes, kind
         script.load_blocks(tmp_path / "housing.tgz")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no archive", gzip.compress(b"no tar" * 200), gzip.compress(bytes(99))[:30], SPOILT]
-)
-def test_a_broken_archive_is_refused(content: bytes, tmp_path: Path):
-    (tmp_path / "housing.tgz").write_bytes(content)
+BROKEN_ARCHIVES = {
+    "empty": b"",
+    "no gzip": b"no archive",
+    "no tar": gzip.compress(b"no tar" * 200),
+    "cut gzip": gzip.compress(bytes(99))[:30],
+    "spoilt gzip": SPOILT,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_ARCHIVES)
+def test_a_broken_archive_is_refused(name: str, tmp_path: Path):
+    (tmp_path / "housing.tgz").write_bytes(BROKEN_ARCHIVES[name])
     script = load_script(CHALLENGES / "house_prices", "prepare")
     with pytest.raises(InvalidSource, match=r"housing\.tgz"):
         script.load_blocks(tmp_path / "housing.tgz")

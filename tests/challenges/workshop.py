@@ -76,35 +76,33 @@ class Workshop:
 
     folder: Path
 
-    @property
-    def packages(self) -> Path:
-        return self.folder / "challenges"
-
-    def make_packages(self) -> None:
-        """All challenges, and a copy of the template as a new one is made of it."""
+    def find_packages_of(self, slug: str) -> Path:
+        """The folder of packages that holds a challenge; the template is copied as a new challenge is."""
+        if slug != COPY:
+            return CHALLENGES
+        packages = self.folder / "challenges"
         with self._alone("packages"):
-            if self.packages.exists():
-                return
-            draft = self.folder / "draft"
-            shutil.copytree(CHALLENGES, draft, ignore=shutil.ignore_patterns("__pycache__", "*.py~"))
-            (draft / TEMPLATE).rename(draft / COPY)
-            for path in (draft / COPY).iterdir():
-                path.write_text(path.read_text(encoding="utf-8").replace(TEMPLATE, COPY), encoding="utf-8")
-            draft.rename(self.packages)
+            if not packages.exists():
+                draft = self.folder / "draft"
+                shutil.copytree(CHALLENGES / TEMPLATE, draft / COPY, ignore=shutil.ignore_patterns("__pycache__"))
+                for path in (draft / COPY).iterdir():
+                    path.write_text(path.read_text(encoding="utf-8").replace(TEMPLATE, COPY), encoding="utf-8")
+                draft.rename(packages)
+        return packages
 
     def prepare(
         self, slug: str, installation: str = "first", secret: bytes = SECRET, source: str = "offline", mirror: str = ""
     ) -> Prepared:
         """Prepare a challenge on one installation; a second call finds what the first one made."""
-        place = self.folder / installation
+        place, packages = self.folder / installation, self.find_packages_of(slug)
         settings = GraderSettings(
             redis_url="redis://nowhere",
             storage_url=(place / "blobs").as_uri(),
             vault_url=(place / "vault").as_uri(),
-            challenges_dir=self.packages,
+            challenges_dir=packages,
             source_base_url=mirror,
         )
-        package = load_package(self.packages / slug)
+        package = load_package(packages / slug)
         dataset = f"{source}-v{package.manifest.version}-1"
         with self._alone(f"{installation}-{slug}"):
             (place / "vault").mkdir(parents=True, exist_ok=True)
