@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from arena.markup import to_html
 from challenges.catalogue import SECTIONS, Package, find_packages, heading_levels, split_sections
 from challenges.manifest import Direction, Manifest
 from challenges.messages import Outcome, Verdict
@@ -65,6 +66,15 @@ def test_both_languages_have_the_same_headings_and_formulas(package: Package):
     assert formulas[0]
     assert all(body for body in split_sections(chinese, "zh").values())
     assert [text.count("\n|") for text in (english, chinese)] == [english.count("\n|")] * 2
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
+def test_every_formula_of_a_description_is_drawn(package: Package):
+    for text in package.descriptions.values():
+        formulas = re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", text, re.DOTALL)
+        html = to_html(text)
+        assert html.count("<math") == len(formulas)
+        assert "$" not in html
 
 
 @pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
