@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
@@ -18,10 +17,10 @@ from tests.factories import make_challenge, make_dataset, make_manifest
 URL = "/api/v1/challenges"
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "cursor=WyJhIl0", "limit=0", "limit=101", "limit=x"])
-def test_odd_parts_of_the_list_are_refused(client: httpx.Client, query: str):
-    answer = client.get(f"{URL}?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+def test_odd_parts_of_the_list_are_refused(client: httpx.Client):
+    for query in ("cursor=x", "cursor=WyJhIl0", "limit=0", "limit=101", "limit=x"):
+        answer = client.get(f"{URL}?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), query
 
 
 def test_an_unknown_challenge_is_not_found(client: httpx.Client):

@@ -58,32 +58,32 @@ def ask(client: httpx.Client, name: str = "train.csv", **headers: str) -> httpx.
     return client.get(f"{URL}/{name}", headers=sent)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "answers.parquet",
-        "nothing",
-        "..",
-        "../../../../vault/install_secret",
-        "..%2f..%2f..%2f..%2fvault%2finstall_secret",
-        "%2e%2e/%2e%2e/%2e%2e/%2e%2e/vault/install_secret",
-        "..%5c..%5cvault",
-        "train.csv%00",
-        "train.csv/",
-        "./train.csv",
-        "%2fetc%2fpasswd",
-        "TRAIN.CSV",
-    ],
-)
-def test_what_the_data_does_not_list_is_not_there(client: httpx.Client, name: str):
+NOT_LISTED = [
+    "answers.parquet",
+    "nothing",
+    "..",
+    "../../../../vault/install_secret",
+    "..%2f..%2f..%2f..%2fvault%2finstall_secret",
+    "%2e%2e/%2e%2e/%2e%2e/%2e%2e/vault/install_secret",
+    "..%5c..%5cvault",
+    "train.csv%00",
+    "train.csv/",
+    "./train.csv",
+    "%2fetc%2fpasswd",
+    "TRAIN.CSV",
+]
+
+
+def test_what_the_data_does_not_list_is_not_there(client: httpx.Client):
     parts = urlsplit(str(client.base_url))
-    raw = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
-    raw.request("GET", f"{URL}/{name}")  # as it is: httpx would tidy the path up
-    answer = raw.getresponse()
-    body = answer.read()
-    raw.close()
-    assert answer.status == 404
-    assert b"secret" not in body.replace(b"install_secret", b"")
+    for name in NOT_LISTED:
+        raw = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
+        raw.request("GET", f"{URL}/{name}")  # as it is: httpx would tidy the path up
+        answer = raw.getresponse()
+        body = answer.read()
+        raw.close()
+        assert answer.status == 404, name
+        assert b"secret" not in body.replace(b"install_secret", b""), name
 
 
 def test_unknown_challenges_are_not_found(client: httpx.Client):
@@ -116,14 +116,12 @@ def test_a_file_that_is_not_as_prepared_is_not_sent(client: httpx.Client, settin
     assert ask(client).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "value", [f"bytes={len(CONTENT)}-", "bytes=999999999999-", "bytes=-0", f"bytes={10**17}-{10**17}"]
-)
-def test_a_range_outside_of_the_file_is_refused(client: httpx.Client, value: str):
-    answer = ask(client, Range=value)
-    assert answer.status_code == 416
-    assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
-    assert answer.json()["code"] == "range_unsatisfiable"
+def test_a_range_outside_of_the_file_is_refused(client: httpx.Client):
+    for value in (f"bytes={len(CONTENT)}-", "bytes=999999999999-", "bytes=-0", f"bytes={10**17}-{10**17}"):
+        answer = ask(client, Range=value)
+        assert answer.status_code == 416, value
+        assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
+        assert answer.json()["code"] == "range_unsatisfiable"
 
 
 def test_every_range_of_an_empty_file_is_outside(client: httpx.Client):
@@ -131,23 +129,23 @@ def test_every_range_of_an_empty_file_is_outside(client: httpx.Client):
     assert ask(client, "empty.bin").content == b""
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "bytes=",
-        "bytes=-",
-        "bytes=a-b",
-        "items=0-1",
-        "bytes=5-2",
-        "bytes=0-1,4-5",
-        "bytes=1",
-        "0-1",
-        "bytes=" + "9" * 5000 + "-",
-    ],
+NO_SINGLE_RANGE = (
+    "bytes=",
+    "bytes=-",
+    "bytes=a-b",
+    "items=0-1",
+    "bytes=5-2",
+    "bytes=0-1,4-5",
+    "bytes=1",
+    "0-1",
+    f"bytes={'9' * 5000}-",
 )
-def test_what_is_no_single_range_gets_the_whole_file(client: httpx.Client, value: str):
-    answer = ask(client, Range=value)
-    assert (answer.status_code, len(answer.content)) == (200, len(CONTENT))
+
+
+def test_what_is_no_single_range_gets_the_whole_file(client: httpx.Client):
+    for value in NO_SINGLE_RANGE:
+        answer = ask(client, Range=value)
+        assert (answer.status_code, len(answer.content)) == (200, len(CONTENT)), value
 
 
 def test_a_file_another_than_if_match_names_is_refused(client: httpx.Client):
@@ -169,25 +167,25 @@ def test_the_whole_file_with_its_checksums(client: httpx.Client):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    ("value", "start", "end"),
-    [
-        ("bytes=0-0", 0, 1),
-        ("bytes=10-19", 10, 20),
-        ("bytes=300000-", 300_000, len(CONTENT)),
-        ("bytes=-5", len(CONTENT) - 5, len(CONTENT)),
-        (f"bytes=-{10**9}", 0, len(CONTENT)),
-        (f"bytes=100-{10**9}", 100, len(CONTENT)),
-        ("BYTES = 1 - 2", 1, 3),
-    ],
-)
-def test_a_single_range(client: httpx.Client, value: str, start: int, end: int):
-    answer = ask(client, Range=value)
-    assert answer.status_code == 206
-    assert answer.content == CONTENT[start:end]
-    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
-    assert answer.headers["content-length"] == str(end - start)
-    assert answer.headers["etag"] == ETAG
+RANGES = [
+    ("bytes=0-0", 0, 1),
+    ("bytes=10-19", 10, 20),
+    ("bytes=300000-", 300_000, len(CONTENT)),
+    ("bytes=-5", len(CONTENT) - 5, len(CONTENT)),
+    (f"bytes=-{10**9}", 0, len(CONTENT)),
+    (f"bytes=100-{10**9}", 100, len(CONTENT)),
+    ("BYTES = 1 - 2", 1, 3),
+]
+
+
+def test_a_single_range(client: httpx.Client):
+    for value, start, end in RANGES:
+        answer = ask(client, Range=value)
+        assert answer.status_code == 206, value
+        assert answer.content == CONTENT[start:end]
+        assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
+        assert answer.headers["content-length"] == str(end - start)
+        assert answer.headers["etag"] == ETAG
 
 
 def test_a_download_that_broke_off_is_continued_only_for_the_same_file(client: httpx.Client):
@@ -197,11 +195,11 @@ def test_a_download_that_broke_off_is_continued_only_for_the_same_file(client: h
         assert ask(client, Range="bytes=1000-", If_Range=other).status_code == 200
 
 
-@pytest.mark.parametrize("tag", [ETAG, f"W/{ETAG}", "*", f'"other", {ETAG}'])
-def test_an_unchanged_file_is_not_sent_again(client: httpx.Client, tag: str):
-    answer = ask(client, If_None_Match=tag, Range="bytes=0-1")
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == ETAG
+def test_an_unchanged_file_is_not_sent_again(client: httpx.Client):
+    for tag in (ETAG, f"W/{ETAG}", "*", f'"other", {ETAG}'):
+        answer = ask(client, If_None_Match=tag, Range="bytes=0-1")
+        assert (answer.status_code, answer.content) == (304, b""), tag
+        assert answer.headers["etag"] == ETAG
     assert ask(client, If_None_Match='"other"').status_code == 200
 
 
