@@ -149,8 +149,8 @@ def find_place(queues: Queues, submission: Submission, challenge: Challenge) -> 
 def tell(reason: str, facts: dict[str, Any], language: str) -> str:
     """A fault as a sentence in a language."""
     try:
-        return translate(language, SENTENCES[Reason(reason)], **facts)
-    except (ValueError, KeyError, TypeError):  # of a grader that is newer than this process
+        return translate(language, SENTENCES[Reason(reason)]).format_map(facts)
+    except (ValueError, KeyError):  # of a grader that is newer than this process
         return translate(language, UNKNOWN_FAULT, reason=reason.replace("_", " "))
 
 
