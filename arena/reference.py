@@ -39,7 +39,7 @@ SECURITY = {
 }
 PUBLIC_PREFIXES = ("/api/v1/challenges",)
 PUBLIC = ("/api/v1/users", "/api/v1/login")
-PERSONAL_ENDS = ("/submissions", "/me", "/history", "/submissions/{filename}")
+PERSONAL_ENDS = ("/submissions", "/me", "/submissions/{filename}")
 
 router = APIRouter(include_in_schema=False)
 
