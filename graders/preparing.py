@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ from graders.sources import download_files
 OFFLINE = "offline"
 LIBRARIES = ("numpy", "pillow", "polars", "scikit-learn", "scipy", "torch")
 """Their versions may change what a generator makes, and are written down."""
+BASELINE_FILE = "baseline.py"
+"""Published with the data: the solution that participants start from."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 Progress = Callable[[str, float], None]
@@ -90,6 +93,7 @@ def _make(
         download_files(_source_files(package, job.source), raw, settings.source_base_url)
     progress("generate", 0.2)
     _load_module(package).prepare(raw, public, hidden, keys, job.source)
+    shutil.copyfile(package.folder / BASELINE_FILE, public / BASELINE_FILE)
     progress("split", 0.8)
     _check_files(job.slug, public, hidden)
     split_answers(hidden / ANSWERS_FILE, package.manifest.submission.id, package.manifest.split, keys)
