@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-from arena.queues import JobState, Queues
-from challenges.messages import QUEUE_GRADE_CPU, DataFile, GradeJob, Outcome, Verdict, grade_job_id
+from arena.embedded import start_redis
+from arena.queues import JobState, Queues, connect
+from challenges.messages import (
+    FUNCTION_RECORD_VERDICT,
+    QUEUE_GRADE_CPU,
+    DataFile,
+    GradeJob,
+    Outcome,
+    Verdict,
+    grade_job_id,
+    parse_message,
+)
 from tests.graders.runtime.installation import Installation, children_of, is_alive, kill_child, wait_for
 
 Process = subprocess.Popen[bytes]
@@ -139,3 +150,33 @@ def test_a_grader_that_lost_redis_comes_back(place: Installation, supervisor: Pr
     job = send(place, "fine")
     assert verdicts_of(place, 1)[job.submission_id].outcome is Outcome.SCORED
     assert supervisor.poll() is None
+
+
+def test_graders_and_listeners_wait_for_a_redis_that_restarts(place: Installation):
+    folder = place.root / "redis"
+    server = start_redis(folder)
+    place.settings = place.settings.model_copy(update={"redis_url": server.url})
+    heard: list[str] = []
+    stop = threading.Event()
+    try:
+        with connect(server.url) as client:
+            place.redis = client
+            queues = Queues(client)
+            listener = threading.Thread(target=queues.listen, args=({FUNCTION_RECORD_VERDICT: heard.append}, stop))
+            listener.start()
+            with place.running("-m", "tests.graders.runtime.odd_supervisor") as supervisor:
+                wait_for(lambda: len(place.workers()) == 2)
+                child = children_of(supervisor.pid)
+                server.stop()
+                time.sleep(4)  # longer than any one command is tried again
+                server = start_redis(folder)
+                job = send(place, "fine")
+                wait_for(lambda: heard)
+                assert parse_message(Verdict, heard[0]).submission_id == job.submission_id
+                assert children_of(supervisor.pid) == child  # the same process, still warm
+            stop.set()
+            listener.join(10)
+            assert not listener.is_alive()
+    finally:
+        stop.set()
+        server.stop()
