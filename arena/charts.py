@@ -10,13 +10,14 @@ import json
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import vl_convert
 from markupsafe import Markup
 
 from arena.formatting import format_json
+from arena.translations import CHINESE, ENGLISH
 
 WIDTH, HEIGHT = 520, 240
 SPEC_VERSION = "6.4"
@@ -41,8 +42,11 @@ _CONFIG: Spec = {
         "ticks": False,
     },
     "text": {"color": "var(--muted)", "fontSize": 12},
-    "legend": {**_TEXT, "orient": "top", "title": None},
+    "legend": {**_TEXT, "orient": "top", "titleFontWeight": 500},
 }
+Dates = Literal["en-US", "zh-CN"]
+_DATES: dict[str, Dates] = {ENGLISH: "en-US", CHINESE: "zh-CN"}
+"""How each language writes dates on an axis."""
 _FIRST, _SECOND = "var(--chart-1)", "var(--chart-2)"
 _OTHERS = (_FIRST, "var(--chart-3)", "var(--chart-4)", "var(--chart-5)", "var(--chart-6)")
 
@@ -88,7 +92,7 @@ def board_chart(points: list[Spec], own: str, score: str, team: str, time: str) 
         lines.encode(
             x=alt.X("at:T", title=time, axis=alt.Axis(grid=False, tickCount=5)),
             y=alt.Y("score:Q", title=score, scale=alt.Scale(zero=False, nice=True)),
-            color=alt.Color("team:N", sort=teams, scale=alt.Scale(domain=teams, range=colours)),
+            color=alt.Color("team:N", sort=teams, title=None, scale=alt.Scale(domain=teams, range=colours)),
             strokeWidth=alt.condition(alt.datum.team == own, alt.value(3.5), alt.value(2)),
             tooltip=[
                 alt.Tooltip("team:N", title=team),
@@ -137,39 +141,64 @@ def slices_chart(diagnostic: Spec) -> Spec:
     )
 
 
-def scatter_chart(diagnostic: Spec) -> Spec:
-    """One dot for each point `[x, y]`."""
-    values = [{"x": point[0], "y": point[1]} for point in diagnostic["points"]]
-    dots = _chart(values).mark_point(color=_FIRST, filled=True, size=28, opacity=0.55)
-    scale = alt.Scale(zero=False)
+def scatter_chart(diagnostic: Spec, x: str, y: str, rows: str, right: str) -> Spec:
+    """One dot for each group of rows, larger for more; its colour tells the share of right labels, where there is one.
+
+    Args:
+        diagnostic: `points` of `x`, `y`, `rows` and perhaps `value`, the share.
+        x: Name of the horizontal axis.
+        y: Name of the vertical axis.
+        rows: Name for the number of rows, in the tooltip.
+        right: Name for the share of right labels.
+    """
+    points = diagnostic["points"]
+    is_shared = all("value" in point for point in points)
+    scale, sizes = alt.Scale(zero=False, padding=14), alt.Scale(range=[30, 320] if is_shared else [45, 45])
+    extra: Spec = {"color": _share_colour(right)} if is_shared else {}
+    tips = [alt.Tooltip("x:Q", title=x), alt.Tooltip("y:Q", title=y), alt.Tooltip("rows:Q", title=rows)]
+    tips += [alt.Tooltip("value:Q", title=right, format=".0%")] if is_shared else []
     return _finish(
-        dots.encode(
-            x=alt.X("x:Q", title=_plain(diagnostic["x_label"]), scale=scale),
-            y=alt.Y("y:Q", title=_plain(diagnostic["y_label"]), scale=scale),
-            tooltip=["x:Q", "y:Q"],
+        _chart(points)
+        .mark_point(filled=True, opacity=0.8, color=_FIRST)
+        .encode(
+            x=alt.X("x:Q", title=x, scale=scale),
+            y=alt.Y("y:Q", title=y, scale=scale),
+            size=alt.Size("rows:Q", scale=sizes, legend=None),
+            tooltip=tips,
+            **extra,
         ),
-        height=320,
+        height=300,
     )
 
 
-def chart_svg(spec: Spec) -> Markup:
+def _share_colour(title: str) -> alt.Color:
+    """From all right to mostly wrong in four steps; names of variables cannot be mixed, so there is no gradient."""
+    steps = ["var(--chart-2)", "var(--chart-5)", "var(--chart-3)", _FIRST]
+    scale = alt.Scale(type="threshold", domain=[0.5, 0.7, 0.9], range=steps)
+    return alt.Color("value:Q", scale=scale, legend=alt.Legend(title=title, format=".0%"))
+
+
+def chart_svg(spec: Spec, *, language: str) -> Markup:
     """The chart as SVG markup that scales with its place."""
-    return _draw(json.dumps(spec, sort_keys=True))
+    return _draw(json.dumps(spec, sort_keys=True), _DATES[language])
 
 
-def chart_json(spec: Spec) -> Markup:
-    """The chart as JSON for `<script type="application/json">`."""
-    return format_json(spec)
+def chart_json(spec: Spec, *, language: str) -> Markup:
+    """The chart as JSON for `<script type="application/json">`, with how its language writes dates."""
+    options = {"timeFormatLocale": _date_words(_DATES[language])}
+    return format_json({**spec, "usermeta": {"embedOptions": options}})
 
 
 @lru_cache(MOST_DRAWINGS)
-def _draw(text: str) -> Markup:
-    svg = vl_convert.vegalite_to_svg(text, vl_version=SPEC_VERSION)
+def _draw(text: str, dates: Dates) -> Markup:
+    svg = vl_convert.vegalite_to_svg(text, vl_version=SPEC_VERSION, time_format_locale=dates)
     return Markup(re.sub(r'^<svg([^>]*?) width="[^"]*" height="[^"]*"', r"<svg\1", svg, count=1))  # noqa: S704
 
 
-def _chart(values: list[Spec]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=values))
+@lru_cache
+def _date_words(dates: Dates) -> Spec:
+    words: Spec = vl_convert.get_time_format_locale(dates)
+    return words
 
 
 def _breadth(text: str) -> int:
@@ -177,8 +206,8 @@ def _breadth(text: str) -> int:
     return sum(13 if unicodedata.east_asian_width(letter) in "WF" else 8 for letter in text)
 
 
-def _plain(label: Any) -> str:
-    return label if isinstance(label, str) else str(label.get("en", ""))
+def _chart(values: list[Spec]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=values))
 
 
 def _finish(chart: Any, height: int = HEIGHT) -> Spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from arena.translations import CHINESE, locale_of, translate
 
 KILO = 1000
+_BROWSERS = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+"""In this order: each of them also calls itself by the names that follow."""
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Windows", "Windows"), ("Mac OS", "macOS"))
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -35,6 +39,8 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "moment": dt.datetime.fromisoformat,
         "short": lambda digest: digest[:12],
         "json": format_json,
+        "coded": format_coded,
+        "browser": format_browser,
     }
 
 
@@ -90,6 +96,18 @@ def _forms(locale: Locale, form: str) -> str:
 def format_iso(at: dt.datetime) -> str:
     """A moment for programs."""
     return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def format_coded(sentence: str) -> Markup:
+    """A sentence whose parts between backticks are code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped before
+
+
+def format_browser(agent: str) -> str:
+    """A browser's long description as `Firefox, Linux`; empty when it is none of the usual ones."""
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
+    return ", ".join(filter(None, (browser, system)))
 
 
 def format_json(value: Any) -> Markup:

@@ -6,7 +6,7 @@ Nothing here knows a feature; features call `render` with what their template na
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -90,9 +90,12 @@ def environment(language: str) -> Environment:
     else:
         found.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     found.filters.update(formatting.filters(language))
-    found.filters.update(chart_svg=charts.chart_svg, chart_json=charts.chart_json)
-    found.filters.update(slices_chart=charts.slices_chart, scatter_chart=charts.scatter_chart)
-    found.globals.update(score_chart=charts.score_chart, board_chart=charts.board_chart, vega=ADDRESS)
+    found.filters.update(
+        chart_svg=partial(charts.chart_svg, language=language), chart_json=partial(charts.chart_json, language=language)
+    )
+    found.filters.update(slices_chart=charts.slices_chart)
+    found.globals.update(score_chart=charts.score_chart, board_chart=charts.board_chart)
+    found.globals.update(scatter_chart=charts.scatter_chart, vega=ADDRESS)
     found.globals.update(static=static, languages=LANGUAGES, themes=THEMES, locale=locale_of(language))
     return found
 
