@@ -2,7 +2,7 @@
 
     ArenaError
     ├── NotFound 404          ├── Forbidden 403 ── ScopeMissing, CsrfFailed, AdminOnly
-    ├── NotLoggedIn 401       ├── Conflict 409 ─── NameTaken, ChallengeClosed, NotReady, NotStarted
+    ├── NotLoggedIn 401       ├── Conflict 409 ─── NameTaken, LastAdmin, ChallengeClosed, NotReady, NotStarted
     ├── Invalid 422           ├── TooLarge 413     └── IdempotencyMismatch
     ├── UnsupportedType 415   ├── EmptyUpload 422
     └── TooMany 429 ───────── QuotaUsed, RateLimited
@@ -120,6 +120,13 @@ class NameTaken(Conflict):
 
     code = "name_taken"
     sentence = "{value} is taken. Choose another one."
+
+
+class LastAdmin(Conflict):
+    """Somebody must be able to administer."""
+
+    code = "last_admin"
+    sentence = "{username} is the last administrator. Make another one first."
 
 
 class ChallengeClosed(Conflict):

@@ -52,8 +52,16 @@ CODES = {
 }
 """Stable names for what the framework refuses by its status alone."""
 THINGS = [
-    mark(thing)
-    for thing in ("page", "challenge", "submission", "file", "team", "user", "token", "session", "dataset", "job")
+    mark("page"),
+    mark("challenge"),
+    mark("submission"),
+    mark("file"),
+    mark("team"),
+    mark("user"),
+    mark("token"),
+    mark("session"),
+    mark("dataset"),
+    mark("job"),
 ]
 """What `NotFound(what=…)` can name."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from arena.accounts.models import LoginSession, Role, User
-from arena.errors import Conflict, Invalid, NameTaken, NotFound, RegistrationClosed, WrongPassword
+from arena.errors import Invalid, LastAdmin, NameTaken, NotFound, RegistrationClosed, WrongPassword
 from arena.security import (
     check_email,
     check_password,
@@ -24,13 +24,6 @@ from arena.security import (
 from arena.translations import LANGUAGES, mark
 
 ADMIN_LOCK = 4_173_295_716_028_846_338
-
-
-class LastAdmin(Conflict):
-    """Somebody must be able to administer."""
-
-    code = "last_admin"
-    sentence = "{username} is the last administrator. Make another one first."
 
 
 def register(session: Session, username: str, password: str, email: str | None, *, is_open: bool) -> User:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from arena.accounts import service, sessions, tokens
 from arena.accounts.models import ApiToken, LoginSession, Role, User
-from arena.errors import Invalid, NameTaken, NotFound, RegistrationClosed, WrongPassword
+from arena.errors import Invalid, LastAdmin, NameTaken, NotFound, RegistrationClosed, WrongPassword
 from tests.factories import NOON, PASSWORD, make_admin, make_user
 
 
@@ -70,10 +70,10 @@ class TestAdmin:
 
     def test_the_last_one_stays(self, db: Session):
         make_admin(db, "chief")
-        with pytest.raises(service.LastAdmin):
+        with pytest.raises(LastAdmin):
             service.set_role(db, "chief", Role.PARTICIPANT)
         db.rollback()
-        with pytest.raises(service.LastAdmin):
+        with pytest.raises(LastAdmin):
             service.disable(db, "chief", NOON)
         db.rollback()
         make_user(db, "ada")
