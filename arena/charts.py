@@ -129,7 +129,7 @@ def distribution_chart(bins: list[Spec], score: str, teams: str, own: float | No
 
 def slices_chart(diagnostic: Spec) -> Spec:
     """The score on each slice of the public rows, as bars in the order given."""
-    room = min(180, 10 + max(_breadth(str(row["name"])) for row in diagnostic["rows"]))
+    room = min(180, 10 + max((_breadth(str(row["name"])) for row in diagnostic["rows"]), default=0))
     bars = _chart(diagnostic["rows"]).mark_bar(color=_FIRST)
     return _finish(
         bars.encode(

@@ -103,7 +103,13 @@ def make_verdict(
     defaults: dict[str, Any] = {
         "public": Scores(score, 0.01, {"macro_f1": 0.8}, 30),
         "private": Scores(score / 2, 0.02, {"macro_f1": 0.123456}, 70),
-        "diagnostics": [{"kind": "slices", "title": {"en": "By size", "zh": "按大小"}, "rows": []}],
+        "diagnostics": [
+            {
+                "kind": "slices",
+                "title": {"en": "By size", "zh": "按大小"},
+                "rows": [{"name": "small", "rows": 3, "score": 0.9}],
+            }
+        ],
     }
     if outcome is not Outcome.SCORED:
         defaults = {}

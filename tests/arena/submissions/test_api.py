@@ -103,7 +103,7 @@ class TestRefusals:
         assert code_of(api.post(FLOWERS, files=two)) == (422, "invalid")
 
     def test_a_form_with_too_much_beside_the_file(self, api: httpx.Client):
-        fields = {"message": (None, "x" * 30_000), "file": ("a.csv", CONTENT)}
+        fields: Any = {"message": (None, "x" * 30_000), "file": ("a.csv", CONTENT)}
         assert code_of(api.post(FLOWERS, files=fields)) == (422, "invalid")
         many = [(f"field{n}", (None, "x")) for n in range(30)]
         assert code_of(api.post(FLOWERS, files=many)) == (422, "invalid")
@@ -116,7 +116,7 @@ class TestRefusals:
 
     def test_a_message_that_is_a_book(self, api: httpx.Client):
         assert code_of(api.put(f"{FLOWERS}/a.csv?message={'x' * 501}", content=CONTENT)) == (422, "invalid")
-        fields = {"file": ("a.csv", CONTENT), "message": (None, "x" * 501)}
+        fields: Any = {"file": ("a.csv", CONTENT), "message": (None, "x" * 501)}
         assert code_of(api.post(FLOWERS, files=fields)) == (422, "invalid")
 
     def test_a_browser_session_without_its_token(self, client: httpx.Client, desk: Desk):
@@ -271,11 +271,16 @@ class TestSight:
         self, api: httpx.Client, desk: Desk, ada: User, redis: Redis, verdict: Callable[..., Verdict]
     ):
         sent = desk.submit(ada)
-        facts = {"row": 17, "column": "probability", "value": "{x}<b>", "expected": "[0, 1]"}
+        facts: dict[str, str | int | float] = {
+            "row": 17,
+            "column": "probability",
+            "value": "{x}<b>",
+            "expected": "[0, 1]",
+        }
         faults = [WireFault("out_of_range", facts), WireFault("of_tomorrow", {}), WireFault("missing_id", {})]
         record(desk.db, redis, verdict(sent, Outcome.REJECTED, faults=faults, fault_count=40))
         told = api.get(f"{API}/submissions/{sent.id}").json()
-        assert told["faults"][0]["sentence"] == "Row 17: `probability` is {x}<b>; it must lie in [0, 1]."
+        assert told["faults"][0]["sentence"] == "Row 17: `p` is {x}<b>; it must lie in [0, 1]."
         assert told["faults"][0]["facts"] == facts
         assert "of tomorrow" in told["faults"][1]["sentence"]
         assert "missing id" in told["faults"][2]["sentence"]

@@ -28,7 +28,7 @@ LATER = dt.timedelta(hours=1)
 def now_of(db: Session) -> dt.datetime:
     found = db.scalar(select(func.clock_timestamp()))
     db.rollback()
-    assert found is not None
+    assert isinstance(found, dt.datetime)
     return found
 
 
