@@ -119,6 +119,17 @@ def read_credentials(request: Request) -> Credentials:
 
 async def get_visitor(request: Request, db: Db, now: Now) -> Identity:
     """Whoever is asking; a token that does not hold is refused even where none is needed."""
+    identity = await recognise(request, db, now)
+    if identity.session and request.method not in SAFE_METHODS and request.url.path.startswith("/api/"):
+        check_csrf(request, identity, request.headers.get("x-csrf-token", ""))
+    return identity
+
+
+Visitor = Annotated[Identity, Depends(get_visitor)]
+
+
+async def recognise(request: Request, db: Session, now: dt.datetime) -> Identity:
+    """Find out who is asking, for the route and for everything that is rendered."""
     credentials = read_credentials(request)
     identity = Identity()
     if credentials.token is not None or credentials.secret:
@@ -126,12 +137,7 @@ async def get_visitor(request: Request, db: Db, now: Now) -> Identity:
     request.state.identity = identity
     if identity.new_secret:
         set_session_cookie(request, identity.new_secret)
-    if identity.session and request.method not in SAFE_METHODS and request.url.path.startswith("/api/"):
-        check_csrf(request, identity, request.headers.get("x-csrf-token", ""))
     return identity
-
-
-Visitor = Annotated[Identity, Depends(get_visitor)]
 
 
 async def get_anyone_logged_in(request: Request, identity: Visitor) -> Identity:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +17,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from arena.clock import utc_now
+from arena.deps import recognise
 from arena.errors import ArenaError, NotFound, NotLoggedIn, PasswordMustChange, RateLimited
 from arena.rendering import render
 from arena.translations import choose_language, mark, translate
@@ -158,6 +162,7 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    await _recognise_reader(request)
     if error.status_code == HTTPStatus.NOT_FOUND:
         return await _answer_known(request, NotFound(what="page"))
     language = choose_language(request)
@@ -173,6 +178,14 @@ async def _answer_internal(request: Request, error: Exception) -> Response:
         choose_language(request), mark("The operator can find out why. Try again; nothing you sent before is lost.")
     )
     return answer(request, 500, INTERNAL, detail)
+
+
+async def _recognise_reader(request: Request) -> None:
+    """Where no route has asked who is reading, ask: the page of an unknown address has the same head as all others."""
+    if is_api(request) or getattr(request.state, "identity", None) is not None:
+        return
+    with suppress(SQLAlchemyError, ArenaError), request.app.state.sessions() as session:
+        await recognise(request, session, utc_now())
 
 
 def answer(

@@ -133,6 +133,12 @@ def test_registration_tells_what_is_wrong_in_chinese_too(client: httpx.Client, d
     assert 'aria-invalid="true"' in page.text
 
 
+def test_the_page_of_an_unknown_address_knows_its_reader(ada: httpx.Client):
+    page = ada.get("/no/such/page")
+    assert page.status_code == 404
+    assert 'action="/logout"' in page.text
+
+
 def test_logging_out_ends_the_session_on_the_server(ada: httpx.Client):
     secret = ada.cookies["arena_session"]
     ada.post("/logout", data={"csrf_token": token_on(ada.get("/settings"))})
