@@ -97,7 +97,11 @@ def _mind_parent(parent: int, stop: threading.Event) -> None:
 
 def set_up_logs(log_format: str) -> None:
     """One event per line on stderr, as text for people or JSON for machines."""
-    ending: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # The usual formatter of exceptions prints local variables, and those of a grader are hidden answers.
+    plain = structlog.dev.plain_traceback
+    ending: list[structlog.typing.Processor] = [
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    ]
     if log_format == "json":
         ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     structlog.configure(

@@ -25,7 +25,7 @@ from arena.catalogue.datasets import request_dataset
 from arena.catalogue.models import Challenge, Dataset, DatasetState
 from arena.catalogue.service import sync_packages
 from arena.leaderboard.models import Standing
-from arena.queues import JobState, Queues
+from arena.queues import Queues
 from arena.settings import Settings
 from arena.storage import Storage
 from arena.submissions.models import Status, Submission
@@ -155,11 +155,11 @@ def test_a_verdict_waits_for_a_database_that_is_away(world: World, postgres_serv
 
 def test_a_scribe_that_is_killed_in_the_middle_loses_nothing(world: World):
     submission = world.submit()
-    answer_id = f"verdict-{submission.id}-1"
+    answer = f"rq:job:verdict-{submission.id}-1"
     with world.sessions() as holding, world.scribe() as process:
         holding.execute(text("SELECT 1 FROM submission WHERE id = :id FOR UPDATE"), {"id": submission.id})
         send_answer(world.redis, scored(submission))
-        eventually(lambda: Queues(world.redis).find_state(answer_id) is JobState.RUNNING)
+        eventually(lambda: world.redis.hget(answer, "status") == b"started")
         process.kill()
         process.wait()
         holding.rollback()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -146,3 +148,25 @@ def test_what_a_grader_says_arrives_in_pieces_and_whole():
         3,
         True,
     )
+
+
+LOG_AN_ERROR = """
+import sys, structlog
+from {module} import set_up_logs
+
+set_up_logs({log_format!r})
+try:
+    answers = "-".join(["hidden", "row"])
+    raise KeyError("broken")
+except KeyError:
+    structlog.get_logger("x").exception("grading failed")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.parametrize("module", ["graders.worker", "arena.logs"])
+def test_a_logged_error_shows_its_trace_and_no_variable(module: str, log_format: str):
+    code = LOG_AN_ERROR.format(module=module, log_format=log_format)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "KeyError: 'broken'" in said.stderr
+    assert "hidden-row" not in said.stderr + said.stdout
