@@ -133,6 +133,7 @@ class Installation:
             "ARENA_STORAGE_URL": self._storage_url,
             "ARENA_VAULT_URL": self.settings.vault_url or (self.folder / "vault").as_uri(),
             "ARENA_QUEUES": self.settings.queues or queues,
+            "ARENA_STOP_SECONDS": str(self.settings.stop_seconds),
         }
         return environment_of(GRADER_VARIABLES, given)
 

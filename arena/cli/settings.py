@@ -67,6 +67,7 @@ class OperatorSettings(BaseSettings):
     vault_url: str = Field(default="", description="Root of hidden answers; only graders are told.")
     base_url: str = Field(default="", description="Where people reach the site; empty: the address it listens on.")
     queues: str = Field(default="", description="Queues that the graders listen to; empty: all.")
+    stop_seconds: float = Field(default=3.0, description="How long a grader may finish the job in hand at the end.")
     data: Path = Field(default=Path("arena-data"), description="Folder of everything that is kept.")
 
 

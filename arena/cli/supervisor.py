@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+import psutil
+
 from arena.embedded.processes import die_with_parent
 
 TICK_SECONDS = 0.1
@@ -71,6 +73,7 @@ class Child:
     """Ends in a row that nobody asked for."""
     due_at: float = 0.0
     """When it is started again."""
+    descendants: list[psutil.Process] = field(default_factory=list)
 
     @property
     def is_running(self) -> bool:
@@ -93,8 +96,10 @@ class Child:
             threading.Thread(target=keep_output, args=(self.process.stdout, self.log), daemon=True).start()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM."""
+        """Send SIGTERM, and note whom it has started: they may have left its process group."""
         if self.process is not None and self.is_running:
+            with suppress(psutil.Error):
+                self.descendants = psutil.Process(self.process.pid).children(recursive=True)
             self.process.terminate()
 
     def end(self) -> None:
@@ -102,6 +107,10 @@ class Child:
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            for descendant in self.descendants:
+                with suppress(psutil.Error):
+                    descendant.kill()
+            self.descendants = []
             self.process.wait()
 
 

@@ -24,8 +24,8 @@ PYTHON = (sys.executable, "-m")
 START_SECONDS = 60.0
 HOPELESS = 3
 """A process that ends so often before the site was ready will not come up."""
-GRADER_GRACE_SECONDS = 8.0
-"""How long a grader may finish the job in hand; what it cannot finish is graded after the next start."""
+GRADER_EXTRA_SECONDS = 3.0
+"""Beyond the time for the job in hand; what a grader cannot finish is graded after the next start."""
 ALL_QUEUES = "grade-cpu,grade-gpu,prepare"
 GRADE_QUEUES = "grade-cpu,grade-gpu"
 
@@ -91,7 +91,8 @@ def _start(installation: Installation, plan: Plan, supervisor: Supervisor, stopp
         # With several graders the first one leaves long preparations to the others.
         queues = GRADE_QUEUES if number == 1 and plan.graders > 1 else ALL_QUEUES
         told_grader = installation.grader_environment(queues)
-        supervisor.start(f"grader-{number}", [*PYTHON, "graders.worker"], told_grader, GRADER_GRACE_SECONDS)
+        grace = installation.settings.stop_seconds + GRADER_EXTRA_SECONDS
+        supervisor.start(f"grader-{number}", [*PYTHON, "graders.worker"], told_grader, grace)
     supervisor.start("scribe", [*PYTHON, "arena.cli", "scribe"], environment)
     _await_site(plan, supervisor, child, stopping)
     say(_("Open {url}").format(url=installation.settings.base_url or plan.url), "bold green")

@@ -17,7 +17,9 @@ from arena.cli.supervisor import LOG_BYTES, LOG_FILES, Stopping, Supervisor, kee
 
 SLEEPS = "import time; print('here', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
-LEAVES_A_CHILD = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPS!r}]); {SLEEPS}"
+LEAVES_A_CHILD = (
+    f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session=True); {SLEEPS}"
+)
 ENVIRONMENT = {"PATH": os.defpath}
 
 
