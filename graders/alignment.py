@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 UNKNOWN = -1
 _SPAN_PER_ROW = 4
 _SPAN_FREE = 4096
+_NARROW = 2**32
 _HASH_BITS = 64
 _SEED_TRIES = 8
+_FEW_IDS = 16
 
 
 class AnswerIndex:
@@ -46,8 +48,11 @@ class AnswerIndex:
         self.ids = ids.cast(pl.Int64 if self.is_integer else pl.String).rechunk()
         self.size = len(ids)
         self._places: _Direct | _Hashed
+        self.id_type: type[pl.DataType] = pl.Int64 if self.is_integer else pl.String
+        """The narrowest polars type that holds every hidden id: what ids are best read as."""
         if self.is_integer and _is_dense(self.ids):
             self._places = _Direct(self.ids.to_numpy())
+            self.id_type = self._places.id_type
         else:
             self._places = _Hashed(self.ids)
 
@@ -55,18 +60,16 @@ class AnswerIndex:
         """Positions of ids among the answers.
 
         Args:
-            ids: Of the same kind as the hidden ids (Int64 or String); nulls are unknown.
+            ids: As `convert` returns them; nulls are unknown.
 
         Returns:
             Positions, shape (len(ids),), `UNKNOWN` where an id is not among the answers.
         """
-        if len(ids) == self.size and bool(ids.eq_missing(self.ids).all()):
-            return np.arange(self.size, dtype=np.int32)
         return self._places.find(ids) if self.size else np.full(len(ids), UNKNOWN, dtype=np.int32)
 
     def convert(self, ids: pl.Series) -> pl.Series:
-        """Ids as the index compares them: Int64 or String, null for what cannot be one."""
-        if ids.dtype == self.ids.dtype:
+        """Ids as the index compares them: Int64 (or `id_type`) or String, null for what cannot be one."""
+        if ids.dtype in (self.ids.dtype, self.id_type):
             return ids
         if ids.dtype.is_integer() or ids.dtype == pl.String:
             return ids.cast(self.ids.dtype, strict=False)
@@ -74,7 +77,7 @@ class AnswerIndex:
 
 
 def align(index: AnswerIndex, given: pl.Series, faults: Faults) -> NDArray[np.int32] | None:
-    """For each answer, the row of the upload that predicts it.
+    """For each row of the upload, the answer it predicts.
 
     Args:
         index: The hidden ids.
@@ -82,15 +85,16 @@ def align(index: AnswerIndex, given: pl.Series, faults: Faults) -> NDArray[np.in
         faults: Receives unknown, duplicate and missing ids.
 
     Returns:
-        Row numbers from 0, shape (index.size,); None where the ids are not exactly the hidden ones.
+        A permutation of the positions of the answers; None where the ids are not exactly the hidden ones.
     """
     ids = index.convert(given)
     found = index.find(ids)
-    rows = np.full(index.size, UNKNOWN, dtype=np.int32)
     if len(ids) == index.size and found.min(initial=0) >= 0:
-        rows[found] = np.arange(len(ids), dtype=np.int32)
-        if rows.min(initial=0) >= 0:
-            return rows
+        # As many rows as answers: if every answer is met, none is met twice.
+        is_met = np.zeros(index.size, dtype=bool)
+        is_met[found] = True
+        if is_met.all():
+            return found
     _explain(index, given, found, faults)
     return None
 
@@ -128,12 +132,19 @@ class _Direct:
         # One more place than ids can reach: every id outside the span is sent there.
         self._positions = np.full(span + 1, UNKNOWN, dtype=np.int32)
         self._positions[ids - self._least] = np.arange(len(ids), dtype=np.int32)
+        is_narrow = self._least >= 0 and self._least + span < _NARROW
+        self.id_type: type[pl.DataType] = pl.UInt32 if is_narrow else pl.Int64
 
     def find(self, ids: pl.Series) -> NDArray[np.int32]:
+        if ids.dtype == pl.UInt32 and not ids.null_count():
+            # Smaller ids wrap around to the largest ones, and all those beyond the span share the last place.
+            places = ids.to_numpy() - np.uint32(self._least) if self._least else ids.to_numpy()
+            return np.take(self._positions, places, mode="clip")
+        ids = ids.cast(pl.Int64)
         # A null becomes the largest integer, which lies outside every span that fits into memory.
-        places = ids.fill_null(np.iinfo(np.int64).max).to_numpy().view(np.uint64) - np.uint64(self._least % 2**64)
-        np.minimum(places, np.uint64(len(self._positions) - 1), out=places)
-        return self._positions[places.view(np.int64)]
+        wide = ids.fill_null(np.iinfo(np.int64).max).to_numpy().view(np.uint64) - np.uint64(self._least % 2**64)
+        np.minimum(wide, np.uint64(len(self._positions) - 1), out=wide)
+        return self._positions[wide.view(np.int64)]
 
 
 class _Hashed:
@@ -152,24 +163,37 @@ class _Hashed:
             message = "the ids of the answers collide under every seed"
             raise ValueError(message)
         self._positions = order.astype(np.int32)
-        bits = max(1, (2 * len(ids)).bit_length())
+        bits = max(1, (4 * len(ids)).bit_length())
         self._shift = np.uint64(_HASH_BITS - bits)
         leads = np.arange(2**bits, dtype=np.uint64) << self._shift
         # The first hash not below each lead; one sentinel keeps every look-up inside.
         self._starts = np.searchsorted(self._hashes, leads).astype(np.int32)
         self._hashes = np.append(self._hashes, np.uint64(2**64 - 1))
-        self._positions = np.append(self._positions, np.int32(UNKNOWN))
+        self._positions = np.append(self._positions, np.int32(0))
 
     def find(self, ids: pl.Series) -> NDArray[np.int32]:
+        if len(ids) == len(self._ids) and self._has_order(ids):
+            return np.arange(len(ids), dtype=np.int32)
         hashes = ids.hash(self._seed).to_numpy()
         places = self._starts[hashes >> self._shift]
-        behind = np.flatnonzero(self._hashes[places] < hashes)
+        met = self._hashes[places]
+        behind = np.flatnonzero(met < hashes)
         while len(behind):
             places[behind] += 1
-            behind = behind[self._hashes[places[behind]] < hashes[behind]]
+            met[behind] = self._hashes[places[behind]]
+            behind = behind[met[behind] < hashes[behind]]
         found = self._positions[places]
-        found[self._hashes[places] != hashes] = UNKNOWN
+        is_known = met == hashes
+        if not is_known.all():
+            found[~is_known] = 0
         # Two different ids may share a hash: compare the ids themselves.
-        same = self._ids.gather(np.maximum(found, 0)).eq(ids).fill_null(value=False).to_numpy()
-        found[~same] = UNKNOWN
+        is_same = self._ids.gather(found).eq_missing(ids)
+        if not is_same.all():
+            found[~is_same.to_numpy()] = UNKNOWN
         return np.asarray(found)
+
+    def _has_order(self, ids: pl.Series) -> bool:
+        """Whether ids come in the order of the answers; a few are compared before all are."""
+        return all(
+            bool(ids.head(count).eq_missing(self._ids.head(count)).all()) for count in (_FEW_IDS, len(self._ids))
+        )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of one row may be from summing to 1."""
 _LARGEST_TABLE = 65_536
+_BYTE = 256
 _NOT_FINITE_WORDS = ("nan", "inf", "infinity", "+inf", "-inf", "+infinity", "-infinity", "-nan", "+nan")
 
 
@@ -34,7 +35,7 @@ class Predictions:
     """Submitted columns in the order of the hidden answers."""
 
     columns: dict[str, NDArray[Any]]
-    """Label codes (int32), numbers (float64) or texts (objects), each of shape (rows,)."""
+    """Label codes (small integers), numbers (float64) or texts (objects), each of shape (rows,)."""
     block: NDArray[np.float64]
     """All number columns, shape (columns, rows); `columns` holds views of it."""
     numbers: list[str] = field(default_factory=list)
@@ -53,24 +54,29 @@ class Predictions:
             return self.block[first : first + len(names)].T
         return np.stack([self.columns[name] for name in names]).T
 
+    def divide_by_sum(self, names: list[str]) -> None:
+        """Make the probabilities of each row sum to 1: takes away what a sum of 1.001 would gain."""
+        rows = [self.numbers.index(name) for name in names]
+        total = self.block[rows[0]].copy()
+        for row in rows[1:]:
+            total += self.block[row]
+        for row in rows:
+            self.block[row] /= total
 
-def arrange(columns: dict[str, NDArray[Any]], rows: NDArray[np.int32]) -> Predictions:
+
+def arrange(columns: dict[str, NDArray[Any]], places: NDArray[np.int32]) -> Predictions:
     """Bring columns from the order of the upload into that of the answers.
 
     Args:
         columns: As submitted, by name.
-        rows: For each answer, the row that predicts it.
+        places: For each row, the answer that it predicts: a permutation.
     """
     numbers = [name for name, values in columns.items() if values.dtype == np.float64]
-    block = np.empty((len(numbers), len(rows)))
+    block = np.empty((len(numbers), len(places)))
     arranged: dict[str, NDArray[Any]] = {}
     for name, values in columns.items():
-        if name in numbers:
-            place = block[numbers.index(name)]
-            # Rows are known to be legal; `clip` spares numpy a second buffer.
-            arranged[name] = np.take(values, rows, out=place, mode="clip")
-        else:
-            arranged[name] = np.take(values, rows, mode="clip")
+        arranged[name] = block[numbers.index(name)] if name in numbers else np.empty_like(values)
+        arranged[name][places] = values
     return Predictions(arranged, block, numbers)
 
 
@@ -107,13 +113,12 @@ def convert(series: pl.Series, column: Column, faults: Faults, *, is_written: bo
 
 
 def check_sums(columns: dict[str, NDArray[Any]], names: list[str], faults: Faults) -> None:
-    """Check that the probabilities of each row sum to 1, and divide them by their sum.
-
-    The division takes away what a sum of 1.001 would gain.
-    """
+    """Check that the probabilities of each row sum to 1, nearly."""
     total = columns[names[0]].copy()
     for name in names[1:]:
         total += columns[name]
+    if len(total) and total.min() >= 1 - SUM_TOLERANCE and total.max() <= 1 + SUM_TOLERANCE:
+        return
     off = np.flatnonzero(~(np.abs(total - 1.0) <= SUM_TOLERANCE))
     faults.add_rows(
         Reason.OUT_OF_RANGE,
@@ -124,14 +129,19 @@ def check_sums(columns: dict[str, NDArray[Any]], names: list[str], faults: Fault
             "expected": f"[{1 - SUM_TOLERANCE}, {1 + SUM_TOLERANCE}]",
         },
     )
-    if not len(off):
-        for name in names:
-            columns[name] = columns[name] / total
 
 
-def integer_labels(column: Column) -> bool:
-    """Whether every label is a small whole number, so that cells may be read as integers."""
-    return _integer_table(tuple(column.labels)) is not None
+def integer_type(column: Column) -> type[pl.DataType] | None:
+    """The narrowest type for labels that are all small whole numbers; None where labels are other texts."""
+    table = _integer_table(tuple(column.labels))
+    if table is None:
+        return None
+    return pl.UInt8 if len(table) <= _BYTE else pl.UInt16
+
+
+def code_type(classes: int) -> type[np.uint8 | np.int32]:
+    """The type of label codes: bytes where they suffice, which makes all that reads them faster."""
+    return np.uint8 if classes <= _BYTE else np.int32
 
 
 @lru_cache
@@ -150,9 +160,19 @@ def _integer_table(labels: tuple[str, ...]) -> NDArray[np.int32] | None:
     return table
 
 
+@lru_cache
+def _are_codes(labels: tuple[str, ...]) -> bool:
+    """Whether the labels are 0, 1, 2 … in order: each is its own code."""
+    return labels == tuple(map(str, range(len(labels))))
+
+
 def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
     labels = tuple(column.labels)
     table = _integer_table(labels)
+    if series.dtype == pl.UInt8 and table is not None and _are_codes(labels) and not series.null_count():
+        direct = series.to_numpy()
+        if direct.max(initial=0) < len(labels):
+            return direct
     if series.dtype == enum_of(labels):
         codes = series.to_physical()
     elif series.dtype.is_integer() or (series.dtype == pl.String and table is not None):
@@ -162,8 +182,6 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
         else:
             places = whole.clip(-1, len(table) - 1).fill_null(-1).to_numpy()
             found = table[places]  # -1 reaches the last place, which is no label
-            if found.min(initial=0) >= 0 and not whole.null_count():
-                return np.asarray(found)
             codes = pl.Series(found).set(pl.Series(found < 0), None)
     elif series.dtype in (pl.String, pl.Categorical) or isinstance(series.dtype, pl.Enum):
         codes = series.cast(pl.String).cast(enum_of(labels), strict=False).to_physical()
@@ -171,7 +189,7 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
         faults.add([_wrong_dtype(series, f"one of {show_labels(column.labels)}")])
         return None
     if not codes.null_count():
-        return codes.cast(pl.Int32).rechunk().to_numpy()
+        return codes.to_numpy().astype(code_type(len(labels)), copy=False)
     empty = (series.is_null() | (series == "")) if series.dtype == pl.String else series.is_null()
     unknown = codes.is_null() & ~empty
     expected = show_labels(column.labels)

@@ -27,7 +27,7 @@ def count_pairs(
     [[1, 0], [1, 1]]
     """
     if classes is None:
-        classes = max(int(y_true.max(initial=-1)), int(y_pred.max(initial=-1))) + 1
+        classes = max(int(codes.max()) for codes in (y_true, y_pred)) + 1 if len(y_true) else 0
     pairs = y_true.astype(np.intp)
     pairs *= classes
     pairs += y_pred

@@ -116,6 +116,9 @@ def make_challenge(
     ordered = pl.concat([answers.filter(pl.col(SIDE_COLUMN) == side) for side in (PUBLIC, PRIVATE)])
     if ordered.height != answers.height:
         raise BrokenChallenge(f"column {SIDE_COLUMN!r} must hold {PUBLIC!r} or {PRIVATE!r} in every row")
+    public_rows = int((answers[SIDE_COLUMN] == PUBLIC).sum())
+    if not 0 < public_rows < answers.height:
+        raise BrokenChallenge("the answers need rows on both sides")
     ids = ordered[manifest.submission.id]
     try:
         index = AnswerIndex(ids)
@@ -127,7 +130,7 @@ def make_challenge(
         dataset=dataset,
         dataset_digest=dataset_digest,
         answers=ordered.drop(SIDE_COLUMN),
-        public_rows=int((answers[SIDE_COLUMN] == PUBLIC).sum()),
+        public_rows=public_rows,
         index=index,
         scorers=[make_scorer(metric, manifest, ordered) for metric in (manifest.metric, *manifest.secondary)],
         read_public=read_public or _read_nothing,

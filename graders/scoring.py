@@ -12,6 +12,7 @@ import polars as pl
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.manifest import ColumnType, Direction
+from graders.columns import code_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,18 +116,19 @@ def _numbers(column: pl.Series) -> NDArray[np.float64]:
     return column.cast(pl.Float64).rechunk().to_numpy()
 
 
-def _codes(column: pl.Series, labels: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+def _codes(column: pl.Series, labels: list[str]) -> tuple[NDArray[Any], list[str]]:
     """Label codes: places in the declared labels; undeclared whole numbers are codes themselves (0, 1 …)."""
     if column.null_count():
         raise BrokenChallenge(f"answers of {column.name!r} must have no gaps")
     if not labels and (column.dtype.is_integer() or column.dtype == pl.Boolean):
-        codes = column.cast(pl.Int32)
-        if int(codes.min()) < 0:  # type: ignore[arg-type]
+        codes = column.cast(pl.Int64).to_numpy()
+        if codes.min() < 0:
             raise BrokenChallenge(f"answers of {column.name!r}: class numbers start at 0")
-        return codes.rechunk().to_numpy(), [str(i) for i in range(int(codes.max()) + 1)]  # type: ignore[arg-type]
+        classes = int(codes.max()) + 1
+        return codes.astype(code_type(classes)), [str(i) for i in range(classes)]
     texts = column.cast(pl.String)
     labels = labels or sorted(texts.unique().to_list())
-    return texts.cast(pl.Enum(labels)).to_physical().cast(pl.Int32).rechunk().to_numpy(), labels
+    return texts.cast(pl.Enum(labels)).to_physical().to_numpy().astype(code_type(len(labels))), labels
 
 
 def _labels_by_column(manifest: Manifest) -> Mapping[str, list[str]]:

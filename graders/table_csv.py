@@ -9,7 +9,7 @@ import polars as pl
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.manifest import Column, ColumnType
-from graders.columns import check_sizes, enum_of, integer_labels
+from graders.columns import check_sizes, enum_of, integer_type
 from graders.faults import Faults
 from graders.tables import CELL_BYTES, UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
 
@@ -25,7 +25,7 @@ def read(path: Path, expected: Expected) -> pl.DataFrame | None:
     """Read a CSV file into typed columns.
 
     Returns:
-        A column per name of the header: ids (Int64 or String), labels (Int64 or Enum), numbers (Float64), text.
+        A column per name of the header: ids and labels (integers or text), numbers (Float64), text.
         None where a cell does not fit its type: `read_as_text` tells which.
 
     Raises:
@@ -98,10 +98,10 @@ def _read(path: Path, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.
 
 def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
     if name == expected.table.id:
-        return pl.Int64 if expected.has_integer_ids else pl.String
+        return expected.id_type
     column: Column = expected.present({name})[0]
     if column.type is ColumnType.LABEL:
-        return pl.Int64 if integer_labels(column) else enum_of(tuple(column.labels))
+        return integer_type(column) or enum_of(tuple(column.labels))
     return pl.String if column.type is ColumnType.TEXT else pl.Float64
 
 

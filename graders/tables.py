@@ -16,6 +16,8 @@ from graders.faults import Faults, show
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from challenges.manifest import Column, Limits, Table
 
 HEAD_BYTES = 4096
@@ -85,7 +87,8 @@ class Expected:
     limits: Limits
     rows: int
     """Number of hidden rows."""
-    has_integer_ids: bool
+    id_type: type[pl.DataType]
+    """What ids are read as where they are text in the file."""
 
     @property
     def names(self) -> list[str]:

@@ -39,7 +39,7 @@ def read(path: Path, filename: str, manifest: Manifest, index: AnswerIndex) -> P
     Raises:
         InvalidSubmission: The file breaks a rule of the challenge; names the first faults and counts the others.
     """
-    expected = Expected(manifest.submission, manifest.limits, index.size, index.is_integer)
+    expected = Expected(manifest.submission, manifest.limits, index.size, index.id_type)
     format_ = sniff(path, filename, expected)
     if format_ is not Format.CSV:
         return _check(_READERS[format_](path, expected), expected, index, Faults(), is_written=False)
@@ -79,14 +79,22 @@ def _convert(
     frame: pl.DataFrame, expected: Expected, index: AnswerIndex, faults: Faults, *, is_written: bool
 ) -> Predictions | None:
     """Columns in the answers' order; None, with `faults`, where a cell or an id is wrong."""
-    rows = align(index, frame[expected.table.id], faults)
+    places = align(index, frame[expected.table.id], faults)
     columns: dict[str, NDArray[Any]] = {}
     for column in expected.present(set(frame.columns)):
         values = convert(frame[column.name], column, faults, is_written=is_written)
         if values is not None:
             columns[column.name] = values
-    for group in expected.table.probability_groups:
-        names = [c.name for c in expected.table.columns if c.optional_group == group]
-        if names and all(name in columns for name in names):
-            check_sums(columns, names, faults)
-    return None if rows is None or faults else arrange(columns, rows)
+    groups = [
+        [c.name for c in expected.table.columns if c.optional_group == group]
+        for group in expected.table.probability_groups
+    ]
+    given = [names for names in groups if names and all(name in columns for name in names)]
+    for names in given:
+        check_sums(columns, names, faults)
+    if places is None or faults:
+        return None
+    predictions = arrange(columns, places)
+    for names in given:
+        predictions.divide_by_sum(names)
+    return predictions

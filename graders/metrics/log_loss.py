@@ -49,7 +49,7 @@ def influence(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> NDArr
 
 def _losses(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> NDArray[np.float64]:
     if y_pred.ndim == 1:
-        of_true = np.where(y_true == 1, y_pred, 1.0 - y_pred)
+        of_true = np.abs(y_pred - (y_true != 1))  # 1 - p where class 0 is true
     else:
         # One column after the other: the columns lie apart in memory, each in one piece.
         of_true = np.full(len(y_true), np.nan)

@@ -41,9 +41,11 @@ def roc_auc(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> float:
         return check_finite(np.nan, "all rows are of one class")
     positives.sort()
     negatives.sort()
-    below = np.searchsorted(negatives, positives, side="left").sum()
-    not_above = np.searchsorted(negatives, positives, side="right").sum()
-    return float((int(below) + int(not_above)) / (2 * pairs))
+    below = np.searchsorted(negatives, positives, side="left")
+    # A second search only where a negative row has the same score.
+    is_tied = np.take(negatives, below, mode="clip") == positives
+    ties = np.searchsorted(negatives, positives[is_tied], side="right") - below[is_tied]
+    return float((2 * int(below.sum()) + int(ties.sum())) / (2 * pairs))
 
 
 def influence(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -172,6 +172,7 @@ def test_a_manifest_that_does_not_fit_is_the_operators_to_mend(change: dict[str,
     ("change", "problem"),
     [
         ({"side": pl.lit("secret")}, "must hold"),
+        ({"side": pl.lit("public")}, "both sides"),
         ({"species": pl.lit("tulip")}, "not declared"),
         ({"id": pl.lit("same")}, "unique"),
     ],
