@@ -192,7 +192,9 @@ def chart_json(spec: Spec, *, language: str) -> Markup:
 @lru_cache(MOST_DRAWINGS)
 def _draw(text: str, dates: Dates) -> Markup:
     svg = vl_convert.vegalite_to_svg(text, vl_version=SPEC_VERSION, time_format_locale=dates)
-    return Markup(re.sub(r'^<svg([^>]*?) width="[^"]*" height="[^"]*"', r"<svg\1", svg, count=1))  # noqa: S704
+    svg = re.sub(r' (role|aria-roledescription)="[^"]*"', "", svg)
+    scaling = r'<svg\1 aria-hidden="true" focusable="false"'
+    return Markup(re.sub(r'^<svg([^>]*?) width="[^"]*" height="[^"]*"', scaling, svg, count=1))  # noqa: S704
 
 
 @lru_cache

@@ -52,7 +52,7 @@ _SCHEMES = {"http", "https", "mailto"}
 def to_html(text: str) -> Markup:
     """Markdown as HTML that is safe to put into a page; first- and second-level headings become third-level ones."""
     clean = nh3.clean(
-        _parser().render(text),
+        _parser().render(text).replace('<div class="math block">', '<div class="math block" tabindex="0">'),
         tags=_TEXT_TAGS | _TABLE_TAGS | _MATH_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,

@@ -24,6 +24,12 @@ async function draw(figure) {
     renderer: "svg",
     tooltip: { disableDefaultStyle: true, id: "chart-tip" },
   });
+  // The figure says in words what it shows; Vega's own parts would be read out as "line mark container".
+  for (const part of fresh.querySelectorAll("[role], [aria-roledescription]")) {
+    part.removeAttribute("role");
+    part.removeAttribute("aria-roledescription");
+  }
+  fresh.querySelector("svg")?.setAttribute("aria-hidden", "true");
   place.replaceChildren(fresh);
 }
 
