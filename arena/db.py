@@ -65,6 +65,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=20,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters are private scores and digests of tokens
         connect_args={"options": "-c timezone=utc"},
     )
 
