@@ -183,8 +183,8 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
             places = whole.clip(-1, len(table) - 1).fill_null(-1).to_numpy()
             found = table[places]  # -1 reaches the last place, which is no label
             codes = pl.Series(found).set(pl.Series(found < 0), None)
-    elif series.dtype in (pl.String, pl.Categorical) or isinstance(series.dtype, pl.Enum):
-        codes = series.cast(pl.String).cast(enum_of(labels), strict=False).to_physical()
+    elif series.dtype == pl.String:
+        codes = series.cast(enum_of(labels), strict=False).to_physical()
     else:
         faults.add([_wrong_dtype(series, f"one of {show_labels(column.labels)}")])
         return None
@@ -203,11 +203,11 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
 
 
 def _texts(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
-    if series.dtype not in (pl.String, pl.Categorical):
+    if series.dtype != pl.String:
         faults.add([_wrong_dtype(series, "text")])
         return None
     _add_empty(series.is_null(), column, faults)
-    return series.cast(pl.String).to_numpy()
+    return series.to_numpy()
 
 
 def _numbers(series: pl.Series, column: Column, faults: Faults, *, is_written: bool) -> NDArray[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from challenges.errors import FIRST_FAULTS, Fault, InvalidSubmission, Reason
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN_CHARACTERS = 60
 """Longest value that a fault repeats."""
+EXPECTED_CHARACTERS = 500
+"""Longest header or list of labels that a fault tells as expected."""
 SHOWN_LABELS = 20
 """Most labels that a fault lists."""
 _LARGEST_EXACT = 2**53
@@ -36,7 +38,8 @@ class Faults:
 
     def add(self, faults: list[Fault], count: int | None = None) -> None:
         """Add faults that belong to no row; `count` is their whole number."""
-        self._others += [Fault(f.reason, {k: show(v) for k, v in f.facts.items()}) for f in faults[: self.limit]]
+        room = max(self.limit - len(self._others), 0)
+        self._others += [Fault(f.reason, _show_facts(f.facts)) for f in faults[:room]]
         self.count += len(faults) if count is None else count
 
     def add_rows(self, reason: Reason, rows: NDArray[np.intp], facts: Callable[[int], dict[str, Any]]) -> None:
@@ -48,8 +51,7 @@ class Faults:
             facts: The other facts of the fault at one index; called for the first few only.
         """
         for row in rows[: self.limit].tolist():
-            told = {key: show(value) for key, value in facts(row).items()}
-            self._by_row.append((row, Fault(reason, {"row": row + 1, **told})))
+            self._by_row.append((row, Fault(reason, {"row": row + 1, **_show_facts(facts(row))})))
         self.count += len(rows)
 
     def raise_any(self) -> None:
@@ -58,6 +60,13 @@ class Faults:
             return
         ordered = [fault for _, fault in sorted(self._by_row, key=lambda pair: pair[0])]
         raise InvalidSubmission((ordered + self._others)[: self.limit], self.count)
+
+
+def _show_facts(facts: Mapping[str, object]) -> dict[str, str | int | float]:
+    """Facts as they may be told; what was expected is the manifest's own, and told whole."""
+    return {
+        key: show(value, EXPECTED_CHARACTERS if key == "expected" else SHOWN_CHARACTERS) for key, value in facts.items()
+    }
 
 
 def show(value: object, characters: int = SHOWN_CHARACTERS) -> str | int | float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
@@ -115,7 +116,7 @@ def _explain(path: Path, width: int) -> NoReturn:
     csv.field_size_limit(CELL_BYTES)
     row = 0
     try:
-        for row, cells in enumerate(csv.reader(text.splitlines(keepends=True), strict=True)):
+        for row, cells in enumerate(csv.reader(StringIO(text, newline=""), strict=True)):
             if len(cells) > width:
                 raise_malformed(Format.CSV, f"row {row} has {len(cells)} cells, the header has {width}")
     except csv.Error as error:

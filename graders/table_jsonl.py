@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,7 +11,7 @@ import polars as pl
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.manifest import ColumnType
 from graders.faults import Faults
-from graders.tables import UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
+from graders.tables import UTF8_MARK, Expected, Format, check_header, raise_malformed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,6 @@ def read(path: Path, expected: Expected) -> pl.DataFrame:
     names = dict.fromkeys(key for record in records for key in record)
     if not records:
         raise InvalidSubmission.because(Reason.EMPTY_FILE)
-    if len(names) > len(expected.names):
-        check_header(list(names), expected)
-        raise_columns(len(names), expected)
     check_header(list(names), expected)
     numbers = {c.name for c in expected.table.columns if c.type in (ColumnType.NUMBER, ColumnType.INTEGER)}
     labels = {c.name for c in expected.table.columns if c.type is ColumnType.LABEL} | {expected.table.id}
@@ -72,8 +70,7 @@ def _parse_lines(content: bytes) -> list[dict[str, Any]]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         faults = Faults()
         faults.add([Fault(Reason.DUPLICATE_COLUMN, {"column": twice})])
         faults.raise_any()

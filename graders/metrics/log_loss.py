@@ -57,4 +57,4 @@ def _losses(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> NDArray
             np.copyto(of_true, y_pred[:, code], where=y_true == code)
     np.clip(of_true, _LEAST, 1.0 - _LEAST, out=of_true)
     np.log(of_true, out=of_true)
-    return np.negative(of_true, out=of_true)
+    return np.asarray(np.negative(of_true, out=of_true))

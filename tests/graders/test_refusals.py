@@ -12,8 +12,8 @@ import pytest
 
 from challenges.errors import InvalidSubmission, Reason
 from graders.grading import load_kind
-from graders.loading import LoadedChallenge
-from tests.graders.examples import digits, flowers, perfect, prices
+from graders.loading import LoadedChallenge, make_challenge
+from tests.graders.examples import digits, flowers, make_manifest, perfect, prices
 
 GOOD = perfect(flowers()).write_csv().encode()
 LINES = GOOD.decode().splitlines()
@@ -216,6 +216,67 @@ def test_values_are_repeated_without_control_characters_and_not_whole(tmp_path: 
     assert fault.reason is Reason.UNKNOWN_LABEL
     assert len(str(fault.facts["value"])) <= 61
     assert "\x1b" not in fault.sentence
+
+
+@pytest.mark.parametrize("header", [b'"id","species"', b'\xef\xbb\xbf"id","species"', b" id ,species\t"])
+def test_a_header_may_be_quoted_marked_or_padded(header: bytes, tmp_path: Path):
+    challenge = flowers()
+    (tmp_path / "p.csv").write_bytes(GOOD.replace(b"id,species", header))
+    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", challenge.manifest, challenge.index)
+    assert predictions.has("species")
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (b'id,"species', Reason.MALFORMED),
+        (b"id,spe\xffcies", Reason.NOT_UTF8),
+        (b"id," + b"\xe9" * 5000, Reason.NOT_UTF8),
+        (b"id," + b"x" * 200_000, Reason.TOO_MANY_COLUMNS),
+    ],
+)
+def test_a_broken_header_is_told(header: bytes, reason: Reason, tmp_path: Path):
+    assert refuse(header + b"\n1,2\n", tmp_path, flowers()).faults[0].reason is reason
+
+
+def test_a_blank_line_between_rows_is_an_empty_row(tmp_path: Path):
+    refusal = refuse("\n".join([*LINES[:4], "", *LINES[4:]]).encode(), tmp_path, flowers())
+    assert [(f.reason, f.facts["row"]) for f in refusal.faults] == [(Reason.EMPTY_CELL, 4)] * 2
+
+
+def test_texts_and_whole_numbers_are_checked(tmp_path: Path):
+    columns: list[dict[str, Any]] = [
+        {"name": "words", "type": "text"},
+        {"name": "count", "type": "integer", "minimum": 0, "maximum": 9},
+    ]
+    manifest = make_manifest(columns, {"name": "mae", "direction": "min", "columns": ["count"]})
+    answers = pl.DataFrame({"id": ["a", "b"], "count": [1, 2], "side": ["public", "private"]})
+    challenge = make_challenge(manifest, answers)
+    (tmp_path / "p.csv").write_text('id,words,count\nb,"two, three",2\na,one,1.0\n')
+    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", manifest, challenge.index)
+    assert predictions.columns["words"].tolist() == ["one", "two, three"]
+    assert predictions.columns["count"].tolist() == [1, 2]
+    refusal = refuse(b"id,words,count\na,,1.5\nb,two,10\n", tmp_path, challenge)
+    told = [(f.reason, f.facts["row"]) for f in refusal.faults]
+    assert told == [(Reason.EMPTY_CELL, 1), (Reason.OUT_OF_RANGE, 1), (Reason.OUT_OF_RANGE, 2)]
+    assert refusal.faults[1].facts["expected"] == "[0, 9] and be whole"
+    wrong = refuse(b'{"id": "a", "words": 5, "count": 1}', tmp_path, challenge, "p.jsonl")
+    assert wrong.faults[0].reason is Reason.WRONG_DTYPE
+
+
+def test_many_labels_are_not_all_repeated(tmp_path: Path):
+    labels = [f"l{i}" for i in range(300)]
+    manifest = make_manifest(
+        [{"name": "label", "type": "label", "labels": labels}],
+        {"name": "accuracy", "direction": "max", "columns": ["label"]},
+    )
+    answers = pl.DataFrame({"id": ["a", "b"], "label": ["l1", "l299"], "side": ["public", "private"]})
+    challenge = make_challenge(manifest, answers)
+    (tmp_path / "p.csv").write_text("id,label\na,l1\nb,l299\n")
+    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", manifest, challenge.index)
+    assert predictions.columns["label"].tolist() == [1, 299]
+    fault = refuse(b"id,label\na,l1\nb,l300\n", tmp_path, challenge).faults[0]
+    assert str(fault.facts["expected"]).endswith("l19, …")
 
 
 def test_probabilities_must_sum_to_one(tmp_path: Path):

@@ -191,6 +191,35 @@ def test_tricks_with_the_zip_directory_are_refused(tmp_path: Path):
     assert refuse(longer.getvalue(), tmp_path, digits(), "p.npz").faults[0].reason is Reason.MALFORMED
 
 
+def test_more_tricks_with_npz_are_refused(tmp_path: Path):
+    whole = as_npz(arrays_of(perfect(digits())), compressed=False)
+    locked = bytearray(whole)
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    damaged = bytearray(whole)
+    damaged[damaged.index(b"NUMPY") + 200] ^= 255
+    assert "encrypted" in refuse(bytes(locked), tmp_path, digits(), "p.npz").faults[0].sentence
+    assert refuse(bytes(damaged), tmp_path, digits(), "p.npz").faults[0].reason is Reason.MALFORMED
+    surrogate = as_npz({"id": np.array([0xD800] * 30, dtype="<u4").view("<U1"), "species": np.array(["setosa"] * 30)})
+    assert refuse(surrogate, tmp_path, flowers(), "p.npz").faults[0].reason is Reason.UNKNOWN_ID
+    as_bytes = {s.name: np.array([str(v).encode() for v in s.to_list()]) for s in perfect(flowers()).get_columns()}
+    assert read(as_npz(as_bytes), tmp_path, flowers(), "p.npz").has("species")
+    swapped = {name: array.astype(">i8") for name, array in arrays_of(perfect(digits())).items()}
+    assert read(as_npz(swapped), tmp_path, digits(), "p.npz").has("label")
+
+
+def test_a_parquet_file_with_thousands_of_columns_is_refused(tmp_path: Path):
+    wide = perfect(digits()).with_columns(**{f"c{i}": pl.lit(1) for i in range(3000)})
+    fault = refuse(as_parquet(wide), tmp_path, digits(), "p.parquet").faults[0]
+    assert fault.reason is Reason.TOO_MANY_COLUMNS
+    assert fault.facts["found"] == 3002
+
+
+def test_a_json_line_with_a_million_keys_is_refused_at_once(tmp_path: Path):
+    pairs = ",".join(f'"c{i}":1' for i in range(500_000))
+    fault = refuse(f'{{"id":"a",{pairs},"c499999":2}}'.encode(), tmp_path, flowers(), "p.jsonl").faults[0]
+    assert fault.facts == {"column": "c499999"}
+
+
 @pytest.mark.parametrize("content", [b"", b"\x19" * 1000, b"\xff" * 40, b"\x15" + b"\x80" * 30, b"\x1c" * 100])
 def test_bytes_that_are_no_thrift_struct_are_told_so(content: bytes):
     with pytest.raises(ThriftError):
