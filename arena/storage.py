@@ -170,15 +170,26 @@ class _Tally:
         self.size_bytes = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._chunks:
-            self.size_bytes += len(chunk)
-            if self.size_bytes > self._limit_bytes:
-                raise TooLarge(limit_bytes=self._limit_bytes)
-            if len(chunk) < HASHED_AT_ONCE_BYTES:
-                self.digest.update(chunk)
-            else:
-                await asyncio.to_thread(self.digest.update, chunk)
-            yield chunk
+        hashing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in self._chunks:
+                if hashing is not None:
+                    await hashing
+                self.size_bytes += len(chunk)
+                if self.size_bytes > self._limit_bytes:
+                    raise TooLarge(limit_bytes=self._limit_bytes)
+                # A piece is hashed in a thread while it is written and the next one arrives.
+                hashing = self._hash(chunk)
+                yield chunk
+        finally:
+            if hashing is not None:
+                await hashing
+
+    def _hash(self, chunk: bytes) -> asyncio.Future[None] | None:
+        if len(chunk) >= HASHED_AT_ONCE_BYTES:
+            return asyncio.get_running_loop().run_in_executor(None, self.digest.update, chunk)
+        self.digest.update(chunk)
+        return None
 
 
 def _local_root(url: str) -> Path | None:
