@@ -229,10 +229,10 @@ def limit_api(request: Request, identity: Visitor) -> None:
     limits.check(limit, kind, identity.key or address_of(request))
 
 
-def limit_login(request: Request) -> None:
-    """Count an attempt to log in or to register against the address."""
+def limit_registration(request: Request) -> None:
+    """Count an attempt to register against the address."""
     limits: Limits = request.app.state.limits
-    limits.check(limits.login, "login", address_of(request))
+    limits.check(limits.login, "register", address_of(request))
 
 
 def get_settings(request: Request) -> Settings:

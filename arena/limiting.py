@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 
 import structlog
@@ -38,8 +40,24 @@ class Limits:
         Raises:
             RateLimited: The window is full; the facts say when it opens.
         """
+        self._refuse_unless(self._windows.hit, limit, kind, who)
+
+    def check_room(self, limit: RateLimitItem, kind: str, who: str) -> None:
+        """Count nothing, and refuse where the window is full: for what is counted only when it fails.
+
+        Raises:
+            RateLimited: As for `check`.
+        """
+        self._refuse_unless(self._windows.test, limit, kind, who)
+
+    def count(self, limit: RateLimitItem, kind: str, who: str) -> None:
+        """Count one request of `who`, and refuse nothing."""
+        with suppress(RedisError):
+            self._windows.hit(limit, kind, who)
+
+    def _refuse_unless(self, is_free: Callable[..., bool], limit: RateLimitItem, kind: str, who: str) -> None:
         try:
-            if self._windows.hit(limit, kind, who):
+            if is_free(limit, kind, who):
                 return
             opens_at = self._windows.get_window_stats(limit, kind, who).reset_time
         except RedisError as error:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 import unicodedata
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -45,17 +46,21 @@ COMMON_PASSWORDS = frozenset(
 )
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """Argon2id as OWASP advises for servers: 19 MiB, two passes, one lane."""
+_TURNS = threading.BoundedSemaphore(4)
+"""So many hashes at a time: a flood of log-ins takes patience, not memory."""
 
 
 def hash_password(password: str) -> str:
     """Argon2id hash with its own salt and parameters inside."""
-    return _HASHER.hash(_normal(password))
+    with _TURNS:
+        return _HASHER.hash(_normal(password))
 
 
 def verify_password(hashed: str, password: str) -> bool:
     """Whether the password is the one that was hashed."""
     try:
-        return _HASHER.verify(hashed, _normal(password))
+        with _TURNS:
+            return _HASHER.verify(hashed, _normal(password))
     except (VerificationError, InvalidHashError):
         return False
 

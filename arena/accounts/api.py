@@ -8,27 +8,28 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from arena.accounts import service, tokens
+from arena.accounts.entering import enter
 from arena.accounts.models import User
 from arena.accounts.schemas import LoginIn, LoginOut, RegisterIn, TokenIn, TokenList, TokenMade, TokenOut, UserOut
 from arena.clock import Now
-from arena.deps import AnyoneLoggedIn, Db, Person, limit_login
+from arena.deps import AnyoneLoggedIn, Db, Person, limit_registration
 from arena.errors import PasswordMustChange
 
 router = APIRouter(tags=["accounts"])
 LOGIN_LASTS = dt.timedelta(days=90)
 
 
-@router.post("/users", status_code=201, summary="Register", dependencies=[Depends(limit_login)])
+@router.post("/users", status_code=201, summary="Register", dependencies=[Depends(limit_registration)])
 def register(request: Request, body: RegisterIn, db: Db) -> UserOut:
     """Make an account. Refused where the operator has closed registration."""
     is_open = request.app.state.settings.registration_open
     return UserOut.model_validate(service.register(db, body.username, body.password, body.email, is_open=is_open))
 
 
-@router.post("/login", summary="Log in for a token", dependencies=[Depends(limit_login)])
-def log_in(body: LoginIn, db: Db, now: Now, response: Response) -> LoginOut:
+@router.post("/login", summary="Log in for a token")
+def log_in(request: Request, body: LoginIn, db: Db, now: Now, response: Response) -> LoginOut:
     """Exchange name and password for an API token that holds for 90 days."""
-    user = service.log_in(db, body.username, body.password)
+    user = enter(request, db, body.username, body.password)
     if user.must_change_password:
         raise PasswordMustChange
     tokens.revoke_least_used(db, user, now)

@@ -10,9 +10,10 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from arena.accounts import service, sessions
+from arena.accounts.entering import enter
 from arena.accounts.models import User
 from arena.clock import Now
-from arena.deps import Db, Form, Identity, Visitor, limit_login, set_session_cookie
+from arena.deps import Db, Form, Identity, Visitor, limit_registration, set_session_cookie
 from arena.errors import ArenaError
 from arena.problems import sentence_of
 from arena.rendering import COOKIE_THEME, THEMES, render
@@ -32,12 +33,12 @@ def show_login(request: Request, identity: Visitor) -> Response:
     return render(request, "accounts/login.html", next=wanted_page(request), errors={}, username="")
 
 
-@router.post("/login", dependencies=[Depends(limit_login)])
+@router.post("/login")
 def log_in(request: Request, db: Db, form: Form, identity: Visitor, now: Now) -> Response:
     """Begin a session, or show the form again with what is wrong."""
     username, target = text_of(form, "username"), safe_next(text_of(form, "next"))
     try:
-        user = service.log_in(db, username, text_of(form, "password"))
+        user = enter(request, db, username, text_of(form, "password"))
     except ArenaError as error:
         facts = {"next": target, "username": username, "errors": errors_of(request, error)}
         return render(request, "accounts/login.html", error.status, **facts)
@@ -57,7 +58,7 @@ def show_register(request: Request, identity: Visitor) -> Response:
     return render(request, "accounts/register.html", **facts)
 
 
-@router.post("/register", dependencies=[Depends(limit_login)])
+@router.post("/register", dependencies=[Depends(limit_registration)])
 def register(request: Request, db: Db, form: Form, identity: Visitor, now: Now) -> Response:
     """Make an account and log in, or show the form again with what is wrong."""
     username, email, target = text_of(form, "username"), text_of(form, "email"), safe_next(text_of(form, "next"))

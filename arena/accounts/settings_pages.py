@@ -87,7 +87,8 @@ def make_token(request: Request, db: Db, form: Form, identity: Person, now: Now)
     try:
         ends = ends_at(text_of(form, "lifetime"), now)
         scopes = [scope for scope in tokens.SCOPES if form.get(f"scope_{scope}")]
-        row, token = tokens.make_token(db, identity.known, text_of(form, "name"), scopes, ends, now)
+        name, maker = text_of(form, "name"), identity.token
+        row, token = tokens.make_token(db, identity.known, name, scopes, ends, now, maker=maker)
     except ArenaError as error:
         return render_tokens(request, db, identity, now, error, form=form)
     return render_tokens(request, db, identity, now, made=row, token=token)

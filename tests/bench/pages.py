@@ -7,6 +7,7 @@ else the machine does meets both. While the site is asked, another process makes
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import socket
 import statistics
@@ -28,6 +29,7 @@ from arena.app import create_app
 from arena.db import make_engine, make_sessions, migrate
 from arena.embedded import start_postgres, start_redis
 from arena.events import publish
+from arena.logs import set_up_logs
 from arena.settings import Settings
 from tests import factories
 
@@ -141,6 +143,8 @@ async def fetch(port: int) -> tuple[int, str]:
 
 def serve_site(settings: Settings, port: int) -> None:
     """The whole site."""
+    set_up_logs("json")
+    logging.getLogger("arena").setLevel(logging.WARNING)
     uvicorn.run(create_app(settings), **options(port))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import httpx
@@ -32,9 +32,11 @@ class Origin:
         self.headers: dict[str, str] = {}
         self.status = 200
         self.padding = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked += 1
+        self.meanwhile()
         await asyncio.sleep(self.pause_seconds)
         language = Request(scope).headers.get("accept-language", "")
         body = f"{next(self.numbers)} {language}".encode() + b" " * self.padding
@@ -245,17 +247,10 @@ class TestForgotten:
         assert origin.asked <= 3
 
     def test_what_happens_while_a_page_is_rendered_makes_it_old(self, cache: Cache, origin: Origin):
-        origin.pause_seconds = 0.1
-
-        async def change_meanwhile() -> None:
-            asking = asyncio.create_task(_ask(cache, "/challenges"))
-            while not origin.asked:
-                await asyncio.sleep(0.001)
-            cache.hear({"topic": "challenge:iris"})
-            await asking
-
-        asyncio.run(change_meanwhile())
-        time.sleep(1.3)
+        origin.meanwhile = lambda: cache.hear({"topic": "challenge:iris"})
+        ask(cache)
+        origin.meanwhile = lambda: None
+        time.sleep(SHORTEST_PAUSE_SECONDS * 1.2)
         ask(cache)
         assert origin.asked == 2
 

@@ -116,7 +116,7 @@ class TestLimits:
     @pytest.fixture
     def limited(self, settings: Settings) -> Iterator[httpx.Client]:
         """A site with low limits."""
-        few = {"rate_login": "3/minute", "rate_read": "5/minute", "rate_write": "2/minute"}
+        few = {"rate_login": "3/minute", "rate_read": "5/minute", "rate_write": "4/minute"}
         with serve(create_app(settings.model_copy(update=few))) as url, httpx.Client(base_url=url) as client:
             yield client
 
@@ -128,8 +128,24 @@ class TestLimits:
         assert statuses == [401, 401, 401, 429]
         page = limited.post("/login", data=body | {"password": PASSWORD})
         assert page.status_code == 429
-        assert int(page.headers["retry-after"]) <= 60
+        assert "Try again in" in page.text
+        assert int(limited.post("/api/v1/login", json=body).headers["retry-after"]) <= 60
         assert limited.get("/login").status_code == 200
+
+    def test_a_class_that_logs_in_behind_one_address_is_not_held_up(self, limited: httpx.Client, db: Session):
+        make_user(db, "ada")
+        body = {"username": "ada", "password": PASSWORD}
+        for _ in range(5):
+            limited.cookies.clear()
+            assert limited.post("/login", data=body).status_code == 303
+
+    def test_accounts_are_not_made_by_the_dozen(self, limited: httpx.Client):
+        bodies = [{"username": f"user{number}", "password": PASSWORD} for number in range(4)]
+        made = [limited.post("/api/v1/users", json=body).status_code for body in bodies[:2]]
+        assert made == [201, 201]
+        assert limited.post("/register", data=bodies[2]).status_code == 303
+        limited.cookies.clear()
+        assert limited.post("/register", data=bodies[3]).status_code == 429
 
     def test_a_forged_forwarding_header_gives_no_fresh_start(self, limited: httpx.Client):
         body = {"username": "ada", "password": "wrong password"}
@@ -137,7 +153,7 @@ class TestLimits:
             limited.post("/api/v1/login", json=body, headers={"X-Forwarded-For": f"10.0.0.{number}"})
             for number in range(5)
         ]
-        assert [answer.status_code for answer in answers] == [401, 401, 429, 429, 429]
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
 
     def test_each_token_has_its_own_share_of_reads(self, limited: httpx.Client, db: Session):
         one, two = (bearer(make_token(db, make_user(db))) for _ in range(2))
@@ -147,6 +163,6 @@ class TestLimits:
 
     def test_writes_are_counted_apart(self, limited: httpx.Client, db: Session):
         token = bearer(make_token(db, make_user(db)))
-        made = [limited.post("/api/v1/tokens", json={"name": "x"}, headers=token).status_code for _ in range(3)]
-        assert made == [201, 201, 429]
+        made = [limited.post("/api/v1/tokens", json={"name": "x"}, headers=token).status_code for _ in range(5)]
+        assert made == [201, 201, 201, 201, 429]
         assert limited.get("/api/v1/me", headers=token).status_code == 200

@@ -79,9 +79,7 @@ def test_names_of_operations_are_unique(schema: dict[str, Any]):
 def test_what_needs_a_token_says_so(schema: dict[str, Any]):
     for name, operation in operations(schema):
         is_open = {} in operation["security"]
-        assert is_open is not any(word in name for word in ("/admin", "/me", "/tokens", "/submissions")), (
-            name
-        )
+        assert is_open is not any(word in name for word in ("/admin", "/me", "/tokens", "/submissions")), name
 
 
 def test_every_route_of_the_promise_is_there(schema: dict[str, Any]):
