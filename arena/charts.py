@@ -24,6 +24,9 @@ SPEC_VERSION = "6.4"
 MOST_DRAWINGS = 512
 """How many drawings a process keeps."""
 
+_DIGITS = ".5~g"
+_MOMENT = "%Y-%m-%d %H:%M"
+
 Spec = dict[str, Any]
 
 _TEXT = {"labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFontSize": 12, "titleFontSize": 12}
@@ -42,7 +45,7 @@ _CONFIG: Spec = {
         "ticks": False,
     },
     "text": {"color": "var(--muted)", "fontSize": 12},
-    "legend": {**_TEXT, "orient": "top", "titleFontWeight": 500},
+    "legend": {**_TEXT, "orient": "top", "titleFontWeight": 500, "gradientStrokeColor": "var(--line)"},
 }
 Dates = Literal["en-US", "zh-CN"]
 _DATES: dict[str, Dates] = {ENGLISH: "en-US", CHINESE: "zh-CN"}
@@ -65,11 +68,16 @@ def score_chart(points: list[Spec], score: str, best: str, time: str) -> Spec:
     y_scale = alt.Scale(zero=False, nice=True)
     line = origin.mark_line(interpolate="step-after", color=_FIRST, strokeWidth=2.5)
     dots = origin.mark_point(color=_SECOND, filled=True, size=55, opacity=0.85)
-    tips = [alt.Tooltip("at:T", title=time, format="%Y-%m-%d %H:%M"), alt.Tooltip("score:Q", title=score)]
+    tips = [
+        alt.Tooltip("at:T", title=time, format=_MOMENT),
+        alt.Tooltip("score:Q", title=score, format=_DIGITS),
+    ]
     return _finish(
         alt.layer(
             line.encode(x=x, y=alt.Y("best:Q", title=score, scale=y_scale)),
-            dots.encode(x=x, y=alt.Y("score:Q", title=score), tooltip=[*tips, alt.Tooltip("best:Q", title=best)]),
+            dots.encode(
+                x=x, y=alt.Y("score:Q", title=score), tooltip=[*tips, alt.Tooltip("best:Q", title=best, format=_DIGITS)]
+            ),
         )
     )
 
@@ -96,8 +104,8 @@ def board_chart(points: list[Spec], own: str, score: str, team: str, time: str) 
             strokeWidth=alt.condition(alt.datum.team == own, alt.value(3.5), alt.value(2)),
             tooltip=[
                 alt.Tooltip("team:N", title=team),
-                alt.Tooltip("score:Q", title=score),
-                alt.Tooltip("at:T", title=time, format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("score:Q", title=score, format=_DIGITS),
+                alt.Tooltip("at:T", title=time, format=_MOMENT),
             ],
         )
     )

@@ -1,0 +1,109 @@
+"""Charts and diagnostics: the same facts as a drawing, as data for the browser, and as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from arena.charts import (
+    board_chart,
+    chart_json,
+    chart_svg,
+    distribution_chart,
+    scatter_chart,
+    score_chart,
+    slices_chart,
+)
+from arena.rendering import environment
+from arena.translations import CHINESE, ENGLISH, LANGUAGES
+from arena.vega import bundle
+from tests.markup_laws import check_page
+
+TIMES = [f"2026-05-0{day}T10:00:00Z" for day in (1, 2, 3)]
+SCORES = [{"at": at, "score": 0.1 * n, "best": 0.1 * n} for n, at in enumerate(TIMES)]
+TEAMS = [{"team": team, "at": at, "score": 0.5} for team in ("ada", "grace", "</script>") for at in TIMES]
+TITLE = {"en": "A title", "zh": "标题"}
+CELLS = [{"x": 1.0, "y": 2.0, "rows": 9, "value": 0.5}, {"x": 2.0, "y": 1.0, "rows": 7, "value": 1.0}]
+PLAIN = [{"x": 1.0, "y": 2.0, "rows": 9}, {"x": 2.0, "y": 1.0, "rows": 7}]
+DIAGNOSTICS: list[dict[str, Any]] = [
+    {"kind": "confusion", "labels": ["a", "b"], "matrix": [[5, 1], [0, 0]]},
+    {"kind": "slices", "rows": [{"name": "thin", "rows": 5, "score": 0.5}, {"name": "粗", "rows": 1, "score": 1.0}]},
+    {"kind": "worst_rows", "columns": ["area", "kind"], "rows": [[1.5, "<b>"], [None, "x"]]},
+    {"kind": "scatter", "x_label": "length", "y_label": "width", "points": CELLS},
+    {"kind": "scatter", "x_label": "price", "y_label": "error / answer", "points": PLAIN},
+    {"kind": "images", "items": [{"png": "aGk=", "caption": "7"}]},
+    {"kind": "from the future", "anything": 1},
+]
+CHARTS = {
+    "score": score_chart(SCORES, "Score", "Best", "Time"),
+    "board": board_chart(TEAMS, "ada", "Score", "Team", "Time"),
+    "distribution": distribution_chart([{"start": 0.0, "end": 0.5, "count": 3}], "Score", "Teams", 0.2),
+    "distribution without own": distribution_chart([{"start": 0.0, "end": 0.5, "count": 3}], "Score", "Teams"),
+    "slices": slices_chart(DIAGNOSTICS[1]),
+    "scatter": scatter_chart(DIAGNOSTICS[3], "length", "width", "Rows", "Right"),
+}
+PAGE = """{% extends "layout.html" %}{% import "parts.html" as ui with context %}
+{% block title %}x{% endblock %}
+{% block content %}<h1>x</h1><h2>y</h2>{{ ui.diagnostic(diagnostic) }}{% endblock %}"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_drawn_in_the_colours_of_the_style_sheet(name: str, language: str):
+    root = ET.fromstring(chart_svg(CHARTS[name], language=language))  # noqa: S314 - our own drawing
+    assert root.get("viewBox")
+    assert root.get("width") is None
+    colours = {part.get(kind, "none") for part in root.iter() for kind in ("fill", "stroke")}
+    assert not {colour for colour in colours if colour.startswith(("#", "rgb"))}
+    assert any(colour.startswith("var(--") for colour in colours)
+
+
+def test_axes_name_days_in_the_language():
+    assert "周" in chart_svg(CHARTS["score"], language=CHINESE)
+    assert "周" not in chart_svg(CHARTS["score"], language=ENGLISH)
+
+
+def test_a_team_cannot_break_out_of_the_data():
+    text = chart_json(CHARTS["board"], language=CHINESE)
+    assert "</script>" not in text
+    assert json.loads(text)["usermeta"]["embedOptions"]["timeFormatLocale"]["days"][0] == "星期日"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("diagnostic", DIAGNOSTICS, ids=lambda each: f"{each['kind']} {len(each)}")
+def test_a_diagnostic_is_a_well_formed_part_of_a_page(diagnostic: dict[str, Any], language: str):
+    values = {"user": None, "csrf_token": "", "is_admin": False, "language": language, "theme": "auto", "notice": ""}
+    values |= {"here": "/", "request": type("R", (), {"url": type("U", (), {"path": "/"})})}
+    html = environment(language).from_string(PAGE).render(values, diagnostic={**diagnostic, "title": TITLE})
+    page = check_page(html)
+    assert TITLE["zh" if language == CHINESE else "en"] in page.words
+    assert "<b>" not in html
+
+
+def test_mistakes_and_hits_are_shaded_by_their_share_of_the_row():
+    cells = environment(ENGLISH).get_template("diagnostics/confusion.html").render(d={**DIAGNOSTICS[0], "title": TITLE})
+    assert 'class="num heat-8 right">5<' in cells
+    assert 'class="num heat-2 wrong">1<' in cells
+    assert 'class="num heat-0 right">0<' in cells
+
+
+class TestVega:
+    """The script that makes charts answer."""
+
+    def test_it_is_unpacked_once_and_compressed_beside(self, tmp_path: Path):
+        first = bundle(tmp_path / "cache")
+        assert b"vegaEmbed" in first.read_bytes()
+        assert first.with_suffix(".js.gz").stat().st_size < first.stat().st_size / 2
+        bundle.cache_clear()
+        at = first.stat().st_mtime_ns
+        assert bundle(tmp_path / "cache") == first
+        assert first.stat().st_mtime_ns == at
+        assert {path.suffix for path in first.parent.iterdir()} == {".js", ".gz"}
+
+    def test_a_folder_that_cannot_be_made_does_not_stop_it(self, tmp_path: Path):
+        (tmp_path / "file").write_text("in the way")
+        assert bundle(tmp_path / "file" / "cache").exists()
