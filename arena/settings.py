@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         default="", description="Addresses of proxies whose X-Forwarded-For is believed, comma-separated."
     )
-    rate_login: str = Field(default="10/minute", description="Log-in and registration attempts per address.")
+    rate_login: str = Field(default="10/minute", description="Wrong passwords, and registrations, per address.")
     rate_read: str = Field(default="600/minute", description="API reads per token or address.")
     rate_write: str = Field(default="60/minute", description="API writes per token or address.")
     cache_seconds: float = Field(
