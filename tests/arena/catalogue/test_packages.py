@@ -151,8 +151,9 @@ def test_dates_set_by_hand_stay_until_the_package_names_others(db: Session):
     assert get_challenge(db, "flowers").deadline == moved
     sync(db, package(deadline=NOON + dt.timedelta(days=1)))
     assert get_challenge(db, "flowers").deadline == NOON + dt.timedelta(days=1)
-    sync(db, package())
-    assert get_challenge(db, "flowers").deadline is None
+    sync(db, package(opens_at=NOON))
+    row = get_challenge(db, "flowers")
+    assert (row.opens_at, row.deadline) == (NOON, None)
 
 
 def test_the_order_is_that_of_the_path(db: Session):

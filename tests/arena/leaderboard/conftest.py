@@ -9,17 +9,20 @@ from itertools import count
 from uuid import UUID
 
 import pytest
+from redis import Redis
 from sqlalchemy.orm import Session
 
 from arena.catalogue.models import Challenge, Dataset
 from arena.leaderboard.models import Board
-from arena.leaderboard.service import record_standing
+from arena.leaderboard.service import BoardPage, record_standing, standings
 from arena.submissions.models import Status, Submission
 from arena.teams.models import Team
 from challenges.manifest import Direction, Metric
 from tests.factories import NOON, make_challenge, make_dataset, make_manifest, make_submission, make_team, make_user
 
 _numbers = count(1)
+LATER = NOON + dt.timedelta(days=7)
+"""After every deadline that these tests set."""
 
 
 @dataclass
@@ -70,6 +73,14 @@ class World:
         shown = [(row.public_score if board is Board.PUBLIC else row.private_score, row) for row in best.values()]
         placed = [(turn * score, row.created_at, row.team_id.int, score) for score, row in shown if score is not None]
         return [(UUID(int=team), score) for _, _, team, score in sorted(placed)]
+
+
+def read(world: World, redis: Redis, page: int = 1, board: Board = Board.PUBLIC, team: UUID | None = None) -> BoardPage:
+    return standings(world.db, redis, world.challenge, board, page, LATER, team_id=team)
+
+
+def shown(page: BoardPage) -> list[tuple[UUID, float]]:
+    return [(row.team_id, row.score) for row in page.rows]
 
 
 MakeWorld = Callable[..., World]

@@ -64,6 +64,21 @@ def test_private_scores_are_nowhere_before_the_reveal(client: httpx.Client, db: 
             assert client.get(f"{root(world)}/leaderboard", params={"board": odd}, headers=headers).status_code == 422
 
 
+def test_ones_own_private_score_is_hidden_on_the_way_of_a_submission_too(
+    client: httpx.Client, db: Session, world: World
+):
+    headers, row = member_of(db, world), world.sent[1]
+    paths = (f"/api/v1/submissions/{row.id}", f"/api/v1/submissions/{row.id}/events", "/api/v1/submissions")
+    for path in paths:
+        answer = client.get(path, headers=headers)
+        assert answer.status_code == 200, path
+        assert str(row.id) in answer.text
+        assert "0.877" not in answer.text, path
+    set_deadline(db, world.challenge.slug, dt.datetime.now(dt.UTC) - HOUR)
+    for path in paths:
+        assert "0.877" in client.get(path, headers=headers).text, path
+
+
 def test_the_reveal_is_at_the_deadline_and_can_be_taken_back(client: httpx.Client, db: Session, world: World):
     path = f"{root(world)}/leaderboard?board=private"
     slug = world.challenge.slug

@@ -232,6 +232,16 @@ def test_people_are_found_by_a_part_of_their_name(admin: httpx.Client, db: Sessi
         assert [item["username"] for item in found] == names
 
 
+def test_people_come_in_parts(admin: httpx.Client, db: Session):
+    names = [make_user(db).username for _ in range(3)]
+    found, cursor = [], ""
+    while cursor is not None:
+        part = admin.get(f"{ADMIN}/users", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        found += [item["username"] for item in part["items"]]
+        cursor = part["next_cursor"]
+    assert found == [*reversed(names), "root_admin"]
+
+
 def test_whoever_is_locked_out_is_out_at_once_and_can_come_back(browse: Browse, admin: httpx.Client, db: Session):
     browser, _ = browse(Role.ORGANISER)
     name = browser.get("/api/v1/me").json()["username"]

@@ -1,0 +1,58 @@
+"""Levels: which one a score earns, in either direction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arena.catalogue.levels import Level, level_of, levels_of, share_of_way
+from challenges.manifest import Direction, Manifest, Thresholds
+from tests.factories import make_manifest
+
+
+def make(direction: Direction, *thresholds: float) -> Manifest:
+    manifest = make_manifest()
+    return replace(
+        manifest, metric=replace(manifest.metric, direction=direction), thresholds=Thresholds(*thresholds), baselines=[]
+    )
+
+
+UP, DOWN = make(Direction.MAX, 0.5, 0.8, 0.95), make(Direction.MIN, 0.9, 0.5, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "score", "level"),
+    [
+        (UP, None, None),
+        (UP, 0.4999, None),
+        (UP, 0.5, Level.PASSING),
+        (UP, 0.8, Level.GOOD),
+        (UP, 1.0, Level.EXCELLENT),
+        (DOWN, 0.91, None),
+        (DOWN, 0.9, Level.PASSING),
+        (DOWN, 0.3, Level.GOOD),
+        (DOWN, 0.0, Level.EXCELLENT),
+    ],
+)
+def test_a_level_is_reached_at_its_very_score(manifest: Manifest, score: float | None, level: Level | None):
+    assert level_of(manifest, score) is level
+
+
+def test_levels_are_listed_from_the_top():
+    assert [level for level, _ in levels_of(UP)] == [Level.EXCELLENT, Level.GOOD, Level.PASSING]
+
+
+@pytest.mark.parametrize("manifest", [UP, DOWN, make_manifest()])
+def test_the_way_rises_with_the_score_from_nothing_to_all(manifest: Manifest):
+    asked = [score for _, score in reversed(levels_of(manifest))]
+    best, worst = (1.0, -9.0) if manifest.metric.direction is Direction.MAX else (0.0, 99.0)
+    ways = [share_of_way(manifest, score) for score in (None, worst, *asked, best)]
+    assert ways == sorted(ways)
+    assert (ways[0], ways[1], ways[-2], ways[-1]) == (0.0, 0.0, 1.0, 1.0)
+    assert ways[3] == pytest.approx(2 / 3)
+
+
+def test_levels_at_one_score_are_reached_together():
+    flat = make(Direction.MAX, 0.5, 0.5, 0.5)
+    assert (share_of_way(flat, 0.4), share_of_way(flat, 0.5)) == (0.0, 1.0)
