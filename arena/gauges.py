@@ -84,6 +84,13 @@ class Gauges:
         found = cast("int | None", self._redis.lpos(queue_key(queue), job_id))
         return None if found is None else found + 1
 
+    def waiting(self) -> set[str]:
+        """Ids of all jobs that wait in any queue: one look, where `position` looks for one job at a time."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for queue in QUEUES:
+                pipeline.lrange(queue_key(queue), 0, -1)
+            return {job_id.decode(errors="replace") for job_ids in pipeline.execute() for job_id in job_ids}
+
     def lengths(self) -> dict[str, int]:
         """How many jobs wait, by queue."""
         with self._redis.pipeline(transaction=False) as pipeline:

@@ -7,6 +7,7 @@ hands it over; the job's id makes a second time harmless.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import structlog
 from redis.exceptions import RedisError
@@ -19,7 +20,7 @@ from arena.queues import Queues
 from arena.storage import Storage
 from arena.submissions.models import Status, Submission
 from challenges.manifest import Manifest
-from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU, DataFile, GradeJob
+from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU, DataFile, GradeJob, grade_job_id
 
 RESEND_AFTER_SECONDS = 30.0
 
@@ -71,10 +72,20 @@ def sweep(
     waiting = select(Submission).where(Submission.status == Status.QUEUED, last_touched <= before)
     rows = session.scalars(waiting.order_by(Submission.created_at, Submission.id)).all()
     session.commit()
-    lost = sum(send(session, queues, storage, row) for row in rows)
+    lost = sum(send(session, queues, storage, row) for row in _not_waiting(queues, rows))
     if lost:
         log.warning("submissions were lost to the queue and sent again", count=lost)
     return lost
+
+
+def _not_waiting(queues: Queues, rows: Sequence[Submission]) -> list[Submission]:
+    """Those whose job is in no queue, found in one look however many wait; none while Redis is away."""
+    try:
+        waiting = queues.waiting() if rows else set()
+    except RedisError as error:
+        log.warning("the queue does not answer; the next sweep asks again", error=type(error).__name__)
+        return []
+    return [row for row in rows if grade_job_id(str(row.id), row.attempt) not in waiting]
 
 
 def _job_of(submission: Submission, challenge: Challenge, dataset: Dataset, storage: Storage) -> GradeJob:

@@ -297,3 +297,12 @@ def test_finished_jobs_do_not_pile_up(queues: Queues, redis: Redis):
         eventually(lambda: not list(redis.scan_iter("rq:job:*")))
         eventually(lambda: not list(redis.scan_iter("rq:execution*")))
     assert not list(redis.scan_iter("rq:results:*"))
+
+
+def test_all_waiting_jobs_are_found_in_one_look(queues: Queues, redis: Redis):
+    jobs = [make_job() for _ in range(30)]
+    for number, job in enumerate(jobs):
+        queues.send((QUEUE_GRADE_CPU, QUEUE_GRADE_GPU)[number % 2], job)
+    before = redis.info("commandstats")["cmdstat_lrange"]["calls"] if redis.lrange("x", 0, 0) == [] else 0
+    assert queues.waiting() == {id_of(job) for job in jobs}
+    assert redis.info("commandstats")["cmdstat_lrange"]["calls"] - before == 4
