@@ -76,7 +76,7 @@ def test_a_team_cannot_break_out_of_the_data():
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("diagnostic", DIAGNOSTICS, ids=lambda each: f"{each['kind']} {len(each)}")
 def test_a_diagnostic_is_a_well_formed_part_of_a_page(diagnostic: dict[str, Any], language: str):
-    values = {"user": None, "csrf_token": "", "is_admin": False, "language": language, "theme": "auto", "notice": ""}
+    values: dict[str, Any] = {"user": None, "csrf_token": "", "is_admin": False, "language": language, "theme": "auto", "notice": ""}
     values |= {"here": "/", "request": type("R", (), {"url": type("U", (), {"path": "/"})})}
     html = environment(language).from_string(PAGE).render(values, diagnostic={**diagnostic, "title": TITLE})
     page = check_page(html)

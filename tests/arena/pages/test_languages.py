@@ -36,8 +36,8 @@ def read(language: str) -> Catalog:
         return read_po(file, locale=language, abort_invalid=True)
 
 
-def texts(part: str | tuple[str, ...] | list[str]) -> list[str]:
-    return [part] if isinstance(part, str) else list(part)
+def texts(part: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    return [part] if isinstance(part, str) else list(part or [""])
 
 
 def sentences(language: str) -> list[Message]:

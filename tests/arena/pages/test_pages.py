@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from arena.accounts.models import User
+from arena.app import Site
 from arena.catalogue.models import Challenge, ChallengeState
+from arena.submissions.models import Status
+from arena.teams.models import Team
 from challenges.catalogue import SECTIONS
-from tests.arena.pages.conftest import make_described
-from tests.factories import make_manifest
+from tests.arena.pages.conftest import make_described, score
+from tests.factories import PASSWORD, make_admin, make_dataset, make_manifest, make_submission, make_user
 from tests.markup_laws import Page, check_page
 
 CHINESE = {"Accept-Language": "zh-CN"}
@@ -67,6 +73,47 @@ def test_a_public_page_is_well_formed_in_both_languages(client: httpx.Client, pa
 def test_a_personal_page_is_well_formed_in_both_languages(learner: httpx.Client, path: str):
     assert says(get(learner, path), "Log out")
     assert says(get(learner, path, Accept_Language="zh-CN"), "退出登录")
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/queue", "/admin/failures", "/admin/datasets", "/admin/users"])
+def test_an_operators_page_is_well_formed_in_both_languages(
+    client: httpx.Client, db: Session, path: str, contest: User
+):
+    team = db.scalars(select(Team).where(Team.name == contest.username, Team.slug == "flowers")).one()
+    dataset = db.get_one(Challenge, "flowers").dataset
+    assert dataset is not None
+    failed = {"status": Status.FAILED, "attempt": 3, "trace": "Traceback: <here>"}
+    make_submission(db, team, contest, dataset, **failed)
+    make_admin(db)
+    assert client.post("/login", data={"username": "root_admin", "password": PASSWORD}).status_code == 303
+    assert says(get(client, path), "Operations")
+    assert says(get(client, path, Accept_Language="zh-CN"), "运维")
+
+
+FAULTS = [{"reason": "unknown_label", "facts": {"row": 3, "column": "species", "value": "<i>", "expected": "a, b"}}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "english", "chinese"),
+    [
+        ({"public_score": 0.9, "public_error": 0.01}, "0.9000", "良好"),
+        ({"status": Status.REJECTED, "faults": FAULTS, "fault_count": 9}, "it must be one of a, b", "第 3 行"),
+        ({"status": Status.FAILED, "attempt": 3}, "Failed on our side", "系统故障"),
+        ({"status": Status.QUEUED}, "In the queue", "排队中"),
+        ({"status": Status.CANCELLED}, "Cancelled", "已取消"),
+    ],
+    ids=lambda value: str(value.get("status", "scored")) if isinstance(value, dict) else "",
+)
+def test_whatever_becomes_of_a_submission_is_a_well_formed_page(
+    learner: httpx.Client, db: Session, columns: dict[str, Any], english: str, chinese: str
+):
+    team = db.scalars(select(Team).where(Team.name == "ada", Team.slug == "flowers")).one()
+    person = db.scalars(select(User).where(User.username == "ada")).one()
+    dataset = db.get_one(Challenge, "flowers").dataset
+    assert dataset is not None
+    made = make_submission(db, team, person, dataset, message="<b>note</b>", **columns)
+    assert says(get(learner, f"/submissions/{made.id}"), english)
+    assert says(get(learner, f"/submissions/{made.id}", Accept_Language="zh-CN"), chinese)
 
 
 @pytest.mark.parametrize("path", ["/challenges/nowhere", "/challenges/nowhere/data", "/nowhere"])
@@ -197,3 +244,34 @@ class TestChoices:
         assert "You are logged out." in told
         assert 'name="next" value="/about?a=b"' in told
         assert "made-up" not in client.get("/about?notice=made-up").text
+
+
+class TestCost:
+    """How many questions a page asks of the database, however much there is to show."""
+
+    @pytest.mark.parametrize(("path", "most"), [("/", 4), ("/challenges", 3), ("/challenges/flowers/leaderboard", 9)])
+    def test_a_page_asks_as_much_for_many_as_for_few(
+        self, app: Site, learner: httpx.Client, db: Session, path: str, most: int
+    ):
+        few = self.count(app, learner, path)
+        for number in range(5):
+            made = make_described(db, f"more{number}", make_manifest())
+            make_dataset(db, made)
+            score(db, made, make_user(db), 0.5)
+            score(db, db.get_one(Challenge, "flowers"), make_user(db), 0.5 + number / 100)
+        assert self.count(app, learner, path) <= few <= most
+
+    @staticmethod
+    def count(app: Site, client: httpx.Client, path: str) -> int:
+        asked: list[str] = []
+
+        def hear(*arguments: object) -> None:
+            asked.append(str(arguments[2]))
+
+        assert client.get(path).status_code == 200
+        event.listen(app.state.engine, "before_cursor_execute", hear)
+        try:
+            assert client.get(path).status_code == 200
+        finally:
+            event.remove(app.state.engine, "before_cursor_execute", hear)
+        return len([sentence for sentence in asked if sentence.lstrip().upper().startswith("SELECT")])
