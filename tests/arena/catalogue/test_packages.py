@@ -123,6 +123,12 @@ def test_a_new_generator_asks_for_new_data_and_the_old_stays_until_then(db: Sess
     assert row.dataset.version == "offline-v2-2"
 
 
+def test_a_package_that_changes_while_its_data_is_being_made_asks_anew(db: Session):
+    assert sync(db, package()) == ["offline-v1-1"]
+    assert sync(db, package(text="two")) == ["offline-v1-2"]
+    assert sync(db, package(text="two")) == []
+
+
 def test_new_data_comes_from_the_source_in_use_while_the_package_has_it(db: Session):
     sync(db, package(sources={"real": REAL}))
     row = get_challenge(db, "flowers")
