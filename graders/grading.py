@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from challenges.errors import InvalidSubmission
 from challenges.messages import GradeJob, Outcome, Provenance, Scores, Verdict, WireFault
 from graders.diagnostics import PublicSide, diagnose
+from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -84,7 +85,7 @@ def score_side(challenge: LoadedChallenge, predictions: Predictions, rows: slice
     first, *others = challenge.scorers
     score = first.score(predictions, rows)
     if score is None:
-        raise ValueError(f"metric {first.metric.name} reads a column that need not be submitted")
+        raise BrokenChallenge(f"metric {first.metric.name} reads a column that need not be submitted")
     secondary: dict[str, float] = {}
     for scorer in others:
         try:

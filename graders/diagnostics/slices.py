@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 
 from challenges.errors import InvalidSubmission
-from graders.diagnostics import FEWEST_ROWS, shorten
 
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
 
 _MOST_SLICES = 40
+_FEWEST_ROWS = 20
+"""Smaller groups are not told of: changing one prediction would tell too much of its answer."""
 
 
 def slices(side: PublicSide, column: str) -> dict[str, Any] | None:
@@ -25,13 +26,14 @@ def slices(side: PublicSide, column: str) -> dict[str, Any] | None:
 
     Returns:
         `rows`: name, number of rows and score of each group in the order of the names, the largest forty groups;
-        groups of fewer than five rows, or without a finite score, are left out. None where the answers (of another
+        groups of fewer than twenty rows, or without a finite score, are left out. None where the answers (of another
         source) have no such column.
     """
     values = side.hidden(column)
     if values is None:
         return None
-    groups = values.value_counts(sort=True, name="rows").filter(pl.col("rows") >= FEWEST_ROWS).head(_MOST_SLICES)
+    groups = values.value_counts(sort=True, name="rows").filter(pl.col("rows") >= _FEWEST_ROWS).head(_MOST_SLICES)
+    digits = side.scorer.metric.decimals
     told = []
     for value, rows in groups.sort(column).iter_rows():
         chosen = np.flatnonzero(values.eq_missing(value).to_numpy())
@@ -40,5 +42,5 @@ def slices(side: PublicSide, column: str) -> dict[str, Any] | None:
         except InvalidSubmission:
             continue
         if score is not None:
-            told.append({"name": str(value), "rows": rows, "score": shorten(score)})
+            told.append({"name": str(value), "rows": rows, "score": round(score, digits)})
     return {"rows": told}

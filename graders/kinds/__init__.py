@@ -45,14 +45,23 @@ def check_kinds() -> list[str]:
         SpecimenFailed: A verdict differs; names the kind, the specimen and both verdicts.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    with tempfile.TemporaryDirectory(prefix="arena-specimens-") as folder:
-        for name in names:
-            for specimen in import_module(f"{__name__}.{name}").specimens():
-                found = try_specimen(specimen, Path(folder))
-                if found is not specimen.reason:
-                    told = f"{name}, {specimen.name}: {_tell(found)}; it must be {_tell(specimen.reason)}"
-                    raise SpecimenFailed(told)
+    for name in names:
+        check_specimens(name, import_module(f"{__name__}.{name}").specimens())
     return names
+
+
+def check_specimens(kind: str, specimens: list[Specimen]) -> None:
+    """Try specimens of one kind.
+
+    Raises:
+        SpecimenFailed: A verdict differs.
+    """
+    with tempfile.TemporaryDirectory(prefix="arena-specimens-") as folder:
+        for specimen in specimens:
+            found = try_specimen(specimen, Path(folder))
+            if found is not specimen.reason:
+                told = f"{kind}, {specimen.name}: {_tell(found)}; it must be {_tell(specimen.reason)}"
+                raise SpecimenFailed(told)
 
 
 def try_specimen(specimen: Specimen, folder: Path) -> Reason | None:

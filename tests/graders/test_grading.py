@@ -133,6 +133,29 @@ def test_the_standard_error_of_many_rows_is_estimated_from_some_of_them(tmp_path
     assert scores.standard_error == pytest.approx(exact, rel=0.1)
 
 
+def test_a_metric_of_optional_columns_alone_is_the_operators_to_mend(tmp_path: Path):
+    metric = {"name": "log_loss", "direction": "min", "columns": PROBABILITIES, "answer": "species"}
+    challenge = make_challenge(flowers_manifest(other_metric=metric), flower_answers(), dataset_digest=DIGEST)
+    with pytest.raises(BrokenChallenge, match="need not be submitted"):
+        grade_frame(perfect(challenge), challenge, tmp_path)
+
+
+def test_probabilities_may_be_listed_in_another_order_than_submitted(tmp_path: Path):
+    order = [PROBABILITIES[2], PROBABILITIES[0], PROBABILITIES[1]]
+    manifest = flowers_manifest(
+        secondary=[{"name": "log_loss", "direction": "min", "columns": order, "answer": "codes"}]
+    )
+    answers = flower_answers().with_columns(
+        codes=pl.col("species").replace_strict(dict(zip(["virginica", "setosa", "versicolor"], range(3), strict=True)))
+    )
+    challenge = make_challenge(manifest, answers, dataset_digest=DIGEST)
+    plain = grade_frame(guess(challenge), flowers(), tmp_path).public
+    found = grade_frame(guess(challenge), challenge, tmp_path).public
+    assert plain is not None
+    assert found is not None
+    assert found.secondary["log_loss"] == pytest.approx(plain.secondary["log_loss"])
+
+
 BINARY: dict[str, Any] = {"name": "roc_auc", "direction": "max", "columns": ["chance"], "answer": "ill"}
 
 
@@ -155,6 +178,8 @@ def test_scores_of_one_class_against_whole_number_answers(tmp_path: Path):
         ({"name": "luck"}, "no metric"),
         ({"direction": "min"}, "direction"),
         ({"answer": "kind"}, "lack column"),
+        ({"answer": "gaps"}, "no gaps"),
+        ({"answer": "below"}, "start at 0"),
         ({"name": "mae", "direction": "min"}, "must be numbers"),
         (
             {"name": "log_loss", "direction": "min", "columns": PROBABILITIES[:2], "answer": "species"},
@@ -164,8 +189,9 @@ def test_scores_of_one_class_against_whole_number_answers(tmp_path: Path):
 )
 def test_a_manifest_that_does_not_fit_is_the_operators_to_mend(change: dict[str, Any], problem: str):
     metric = {"name": "accuracy", "direction": "max", "columns": ["species"], **change}
+    answers = flower_answers().with_columns(gaps=pl.lit(None, dtype=pl.Int64), below=pl.lit(-1))
     with pytest.raises(BrokenChallenge, match=problem):
-        make_challenge(flowers_manifest(other_metric=metric, secondary=[]), flower_answers())
+        make_challenge(flowers_manifest(other_metric=metric, secondary=[]), answers)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from challenges.errors import Reason
-from graders.kinds import Specimen, check_kinds, try_specimen
+from graders.kinds import Specimen, SpecimenFailed, check_kinds, check_specimens, try_specimen
 from graders.kinds.predictions import specimens
 
 ALL = specimens()
@@ -32,6 +32,6 @@ def test_all_kinds_agree():
     assert check_kinds() == ["predictions"]
 
 
-def test_a_wrong_verdict_is_noticed(tmp_path: Path):
-    wrong = replace(ALL[0], content=b"")
-    assert try_specimen(wrong, tmp_path) is Reason.EMPTY_FILE
+def test_a_wrong_verdict_is_noticed():
+    with pytest.raises(SpecimenFailed, match="plain CSV: refused as empty_file; it must be read"):
+        check_specimens("predictions", [replace(ALL[0], content=b"")])
