@@ -20,7 +20,10 @@ from arena.cli.language import _
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON document instead, for programs."))]
 Server = Annotated[str, typer.Option("--server", metavar="URL", help=_("The server; by default the last login's."))]
 
-screen = Console(highlight=False)
+PIPE_WIDTH = 200
+"""Columns of a table that a program reads: none of its cells is folded."""
+
+screen = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -48,10 +51,13 @@ def plain(value: object) -> str:
 
 
 def print_table(columns: list[str], rows: list[list[object]], *, right: tuple[int, ...] = (), bold: int = -1) -> None:
-    """Print rows under headings; `right` aligns columns of numbers, `bold` is the row that is ours."""
+    """Print rows under headings; `right` aligns columns of numbers, `bold` is the row that is ours.
+
+    The first column is never folded: it is what other commands are given.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index in right else "left", overflow="fold")
+        table.add_column(column, justify="right" if index in right else "left", overflow="fold", no_wrap=not index)
     for index, row in enumerate(rows):
         cells = [cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row]
         table.add_row(*cells, style="bold" if index == bold else None)

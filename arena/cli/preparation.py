@@ -10,7 +10,7 @@ from typing import Self
 import psycopg
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from arena.cli.display import errors, plain, say
+from arena.cli.display import say, screen
 from arena.cli.language import _
 
 LOOK_SECONDS = 0.5
@@ -63,17 +63,17 @@ class Preparation:
                 say(_("The data of {slug} is ready.").format(slug=slug), "green")
             elif state == "failed" and before != "failed":
                 sentence = _("The data of {slug} could not be prepared; see {folder}, then: arena prepare {slug}")
-                errors.print(plain(sentence.format(slug=slug, folder=self._logs)), style="red", soft_wrap=True)
-            elif state == "queued" and before is None and not errors.is_terminal:
+                say(sentence.format(slug=slug, folder=self._logs), "red")
+            elif state == "queued" and before is None and not screen.is_terminal:
                 say(_("Preparing the data of {slug} …").format(slug=slug), "dim")
 
     def _show_bar(self, waiting: list[str], total: int) -> None:
         if not waiting:
             self._close_bar()
-        elif self._bar is None and errors.is_terminal:
+        elif self._bar is None and screen.is_terminal:
             words = TextColumn("{task.description}")
             self._bar = Progress(
-                SpinnerColumn(), words, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=errors
+                SpinnerColumn(), words, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=screen
             )
             self._bar.add_task("")
             self._bar.start()

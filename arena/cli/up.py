@@ -14,7 +14,7 @@ import typer
 
 from arena import __version__
 from arena.cli.client import Refused
-from arena.cli.display import errors, plain, say
+from arena.cli.display import say
 from arena.cli.installation import DataFolder, Installation, find_installation
 from arena.cli.language import _
 from arena.cli.preparation import Preparation
@@ -159,7 +159,7 @@ def _stop(installation: Installation, supervisor: Supervisor, stopping: Stopping
 
 
 def _tell(name: str, what: str) -> None:
-    errors.print(plain(_("{name} ended ({what}); it is started again.").format(name=name, what=what)), style="yellow")
+    say(_("{name} ended ({what}); it is started again.").format(name=name, what=what), "yellow")
 
 
 def _check_port(plan: Plan) -> None:
