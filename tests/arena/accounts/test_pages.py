@@ -11,7 +11,10 @@ from sqlalchemy.orm import Session
 
 from arena.accounts.models import ApiToken, LoginSession, User
 from arena.accounts.service import ensure_admin
+from arena.app import create_app
+from arena.settings import Settings
 from tests.factories import PASSWORD, make_user
+from tests.serving import serve
 
 
 def token_on(page: httpx.Response) -> str:
@@ -233,3 +236,37 @@ def test_language_and_theme_need_no_account(client: httpx.Client):
     assert 'data-theme="dark"' in page
     client.post("/language", data={"language": "tlh"})
     assert client.cookies["arena_language"] == "zh_Hans"
+
+
+@pytest.mark.parametrize("path", ["/login", "/register"])
+def test_who_is_logged_in_is_sent_on(ada: httpx.Client, path: str):
+    sent = ada.get(f"{path}?next=/about")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/about")
+
+
+def test_where_registration_is_closed_the_page_says_so(settings: Settings):
+    app = create_app(settings.model_copy(update={"registration_open": False}))
+    with serve(app) as url, httpx.Client(base_url=url) as client:
+        assert "Registration is closed" in client.get("/register").text
+        refused = client.post("/register", data={"username": "ada", "password": PASSWORD})
+        assert refused.status_code == 403
+        assert "Registration is closed" in refused.text
+
+
+def test_all_other_sessions_end_at_once_and_the_own_one_by_choice(ada: httpx.Client, site_url: str, db: Session):
+    with httpx.Client(base_url=site_url) as other:
+        other.post("/login", data={"username": "ada", "password": PASSWORD})
+        token = token_on(ada.get("/settings"))
+        assert ada.post("/settings/sessions/revoke-others", data={"csrf_token": token}).status_code == 303
+        assert other.get("/settings").status_code == 303
+    own = db.scalars(select(LoginSession)).one()
+    sent = ada.post(f"/settings/sessions/{own.id}/revoke", data={"csrf_token": token})
+    assert sent.headers["location"] == "/?notice=logged_out"
+    assert "arena_session" not in ada.cookies
+
+
+def test_a_form_from_our_own_page_is_taken_whichever_way_the_browser_says_so(ada: httpx.Client, site_url: str):
+    token = token_on(ada.get("/settings"))
+    for headers in ({"Origin": site_url}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        sent = ada.post("/language", data={"csrf_token": token, "language": "en"}, headers=headers)
+        assert sent.status_code == 303
