@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import socket
@@ -154,7 +156,9 @@ def _account() -> Finding:
         return Finding(
             name, State.BAD, "root", _("PostgreSQL does not run as root and useradd is missing: be another.")
         )
-    return Finding(name, State.NOTE, "root", _("PostgreSQL runs as the system user pgserver, made when absent."))
+    return Finding(
+        name, State.NOTE, "root", _("PostgreSQL runs as the user pgserver, who may pass through the data folder.")
+    )
 
 
 def _data_folder(folder: Path) -> Finding:
@@ -164,7 +168,23 @@ def _data_folder(folder: Path) -> Finding:
         return Finding(name, State.BAD, str(folder), _("It cannot be written. Choose another with --data."))
     if folder.exists() and not (folder / "run").exists() and any(folder.iterdir()):
         return Finding(name, State.BAD, str(folder), _("It holds something else. Choose another with --data."))
+    running = _find_running(folder)
+    if running:
+        return Finding(name, State.GOOD, str(folder), _("Arena is running here already: {url}").format(url=running))
     return Finding(name, State.GOOD, str(folder), "" if folder.exists() else _("It will be made."))
+
+
+def _find_running(folder: Path) -> str:
+    """Where the `arena up` of this folder serves; empty: it does not run."""
+    try:
+        with (folder / "run" / "lock").open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return str(json.loads(file.read() or "{}").get("url", "?"))
+    except OSError:
+        return ""
+    return ""
 
 
 def _disk(folder: Path) -> Finding:

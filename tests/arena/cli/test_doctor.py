@@ -10,6 +10,7 @@ import pytest
 
 from arena.cli import main
 from arena.cli.doctor import State, examine
+from arena.cli.installation import Installation
 from arena.cli.settings import OperatorSettings
 
 
@@ -42,3 +43,11 @@ def test_servers_of_ones_own_are_named_without_their_passwords(tmp_path: Path):
     findings = list(examine(tmp_path / "new", 8000, own))
     assert "secret" not in str(findings)
     assert "ARENA_DATABASE_URL" in str(findings)
+
+
+def test_a_running_installation_is_named(tmp_path: Path):
+    installation = Installation(tmp_path / "data")
+    installation.make()
+    with installation.claim("http://127.0.0.1:8123"):
+        assert "http://127.0.0.1:8123" in str(list(examine(tmp_path / "data", 8000, OperatorSettings())))
+    assert "8123" not in str(list(examine(tmp_path / "data", 8000, OperatorSettings())))
