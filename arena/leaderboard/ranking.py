@@ -35,6 +35,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _OFFSET = 1 << 63
 _TIME = struct.Struct(">Q")
+_KEY = struct.Struct(">d")
 
 # KEYS ranks teams live; ARGV token, since, reached, then (team, member, sort key, revision) of each change.
 # Another token is another index, and one that has not come to `since` misses earlier changes: neither is touched.
@@ -52,6 +53,17 @@ for i = 4, #ARGV, 4 do
 end
 if tonumber(live[2]) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[3], 'revision', ARGV[3]) end
 return 1
+"""
+
+# KEYS ranks teams; ARGV rows of member (24 bytes), sort key (8 bytes) and revision (16 digits), one after the other:
+# one argument for all of them in place of four for each halves the time of a rebuild.
+_ADD = """
+local rows = ARGV[1]
+for i = 1, #rows, 48 do
+  local member = string.sub(rows, i, i + 23)
+  redis.call('ZADD', KEYS[1], (struct.unpack('>d', rows, i + 24)), member)
+  redis.call('HSET', KEYS[2], string.sub(member, 9), string.sub(rows, i + 32, i + 47) .. member)
+end
 """
 
 # KEYS ranks teams live lock, new ranks, new teams; ARGV token, epoch, revision. An empty board has no keys to rename.
@@ -202,10 +214,9 @@ class Ranking:
 
     def _add(self, ranks: str, teams: str, changes: Sequence[Change]) -> None:
         """Add to an index that nobody reads yet, and show life."""
+        rows = b"".join(place.member + _KEY.pack(place.sort_key) + b"%016d" % revision for place, revision in changes)
         pipe = self._redis.pipeline(transaction=False)
-        pipe.zadd(ranks, {place.member: place.sort_key for place, _ in changes})
-        known = {place.team_id.bytes: f"{revision:016d}".encode() + place.member for place, revision in changes}
-        pipe.hset(teams, mapping=cast("Any", known))
+        pipe.eval(_ADD, 2, ranks, teams, rows)
         for key, seconds in ((ranks, ABANDONED_SECONDS), (teams, ABANDONED_SECONDS), (self._lock, LOCK_SECONDS)):
             pipe.expire(key, seconds)
         pipe.execute()
