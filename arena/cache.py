@@ -12,8 +12,8 @@ import re
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from http.cookies import CookieError, SimpleCookie
 
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.events import Event
@@ -30,6 +30,8 @@ DOWNLOADS = re.compile(r"/file$|/files/")
 LARGEST_BODY = 1_000_000
 LARGEST_SUM = 32_000_000
 LARGEST_COUNT = 2000
+LARGEST_WISH = 1000
+"""Bytes of cookies and languages; who sends more is answered anew each time, and fills no memory."""
 SHORTEST_PAUSE_SECONDS, RENDER_SHARE = 0.2, 0.1
 """However many events arrive, a page is rendered at most five times a second, and for a tenth of the time."""
 
@@ -222,7 +224,8 @@ def _as_get(scope: Scope) -> Scope:
 
 def _read_headers(scope: Scope) -> tuple[Key | None, bytes]:
     """The key of an anonymous request (None: not anonymous), and its If-None-Match."""
-    accepted = cookie = condition = b""
+    cookie = condition = b""
+    accepted: bytes | None = None
     is_anonymous = True
     for name, value in scope["headers"]:
         if name == b"cookie":
@@ -230,23 +233,20 @@ def _read_headers(scope: Scope) -> tuple[Key | None, bytes]:
         elif name == b"authorization":
             is_anonymous = False
         elif name == b"accept-language":
-            accepted = value
+            accepted = value if accepted is None else accepted  # the first, as those who render read it
         elif name == b"if-none-match":
             condition = value
-    if not is_anonymous or SESSION_MARK in cookie:
+    accepted = accepted or b""
+    if not is_anonymous or SESSION_MARK in cookie or len(cookie) + len(accepted) > LARGEST_WISH:
         return None, condition
     return (scope["path"], scope["query_string"], *_wishes(cookie, accepted)), condition
 
 
 @lru_cache(maxsize=4096)
 def _wishes(cookie: bytes, accepted: bytes) -> tuple[str, str]:
-    """Language and theme that a page is rendered in."""
-    try:
-        cookies = SimpleCookie(cookie.decode("latin-1")) if cookie else {}
-    except CookieError:
-        cookies = {}
-    language = cookies[COOKIE_LANGUAGE].value if COOKIE_LANGUAGE in cookies else ""
-    theme = cookies[COOKIE_THEME].value if COOKIE_THEME in cookies else ""
+    """Language and theme that a page is rendered in; read by the same parser, or one could be kept for the other."""
+    cookies = cookie_parser(cookie.decode("latin-1"))
+    language, theme = cookies.get(COOKIE_LANGUAGE, ""), cookies.get(COOKIE_THEME, "")
     if language not in LANGUAGES:
         language = negotiate_language(accepted.decode("latin-1"))
     return language, theme if theme in THEMES else ""

@@ -79,9 +79,7 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """Who counts as one for rate limits; empty for anonymous visitors."""
-        if self.token is not None:
-            return f"token:{self.token.id}"
+        """Who counts as one for rate limits, with however many tokens; empty for anonymous visitors."""
         return f"user:{self.user.id}" if self.user is not None else ""
 
 

@@ -19,6 +19,7 @@ def set_up_logs(log_format: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
+        show_controls,
     ]
     structlog.configure(
         processors=[
@@ -47,6 +48,14 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     for name in event:
         if any(word in name.lower() for word in SECRETS):
             event[name] = "***"
+    return event
+
+
+def show_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write control characters as text: a path that someone asked for must not steer the operator's terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
     return event
 
 

@@ -16,6 +16,7 @@ from arena.translations import mark
 Item = TypeVar("Item")
 LONGEST_CURSOR = 1000
 LARGEST_PAGE = 100
+LARGEST_NUMBER = 2**63
 
 
 class Page(BaseModel, Generic[Item]):
@@ -87,4 +88,8 @@ def _load(value: Any) -> Any:
         raise ValueError("an unknown mark")
     if value is not None and not isinstance(value, str | int | float):
         raise TypeError("not a plain value")
+    if isinstance(value, str) and b"\0" in value.encode():  # which refuses halves of surrogate pairs by itself
+        raise ValueError("no text of a row")
+    if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+        raise ValueError("no number of a row")
     return value

@@ -17,11 +17,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from arena.clock import utc_now
-from arena.deps import recognise
+from arena.deps import Identity, recognise
 from arena.errors import ArenaError, NotFound, NotLoggedIn, PasswordMustChange, RateLimited
 from arena.rendering import render
 from arena.translations import choose_language, mark, translate
@@ -112,6 +112,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ArenaError, _answer_known)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(DataError, _answer_unstorable)
     app.add_exception_handler(Exception, _answer_internal)
 
 
@@ -171,13 +172,34 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return answer(request, status, CODES.get(status, CODES[400]), detail, headers=dict(error.headers or {}))
 
 
+async def _answer_unstorable(request: Request, error: Exception) -> Response:
+    """What PostgreSQL cannot hold or compare, such as a NUL in a name: nothing that we make, so the asker's."""
+    log.warning("unstorable", path=request.url.path, error=str(getattr(error, "orig", "")).partition("\n")[0])
+    _forget_lost_reader(request)
+    if "\0" in request.scope["path"]:
+        return await _answer_known(request, NotFound(what="page"))
+    detail = translate(
+        choose_language(request), mark("A value holds a character, or is of a size, that cannot be kept.")
+    )
+    return answer(request, 422, INVALID, detail)
+
+
 async def _answer_internal(request: Request, error: Exception) -> Response:
     log.error("request_failed", path=request.url.path, exc_info=error)
     request.scope["arena.told"] = True
+    _forget_lost_reader(request)
     detail = translate(
         choose_language(request), mark("The operator can find out why. Try again; nothing you sent before is lost.")
     )
     return answer(request, 500, INTERNAL, detail)
+
+
+def _forget_lost_reader(request: Request) -> None:
+    """After a failed transaction the reader's row can no longer be read: then answer as to a visitor."""
+    try:
+        choose_language(request)
+    except SQLAlchemyError:
+        request.state.identity = Identity()
 
 
 async def _recognise_reader(request: Request) -> None:

@@ -46,8 +46,8 @@ class Settings(BaseSettings):
         default="", description="Addresses of proxies whose X-Forwarded-For is believed, comma-separated."
     )
     rate_login: str = Field(default="10/minute", description="Wrong passwords, and registrations, per address.")
-    rate_read: str = Field(default="600/minute", description="API reads per token or address.")
-    rate_write: str = Field(default="60/minute", description="API writes per token or address.")
+    rate_read: str = Field(default="600/minute", description="API reads per person or address.")
+    rate_write: str = Field(default="60/minute", description="API writes per person or address.")
     cache_seconds: float = Field(
         default=1.0, description="How long public pages are answered from memory at most; 0: not at all."
     )

@@ -11,13 +11,15 @@ import httpx
 import pytest
 from sqlalchemy.orm import Session
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from arena.app import create_app
-from arena.cache import LARGEST_BODY, LARGEST_SUM, SHORTEST_PAUSE_SECONDS, Cache
+from arena.cache import LARGEST_BODY, LARGEST_SUM, LARGEST_WISH, SHORTEST_PAUSE_SECONDS, Cache
 from arena.events import publish
+from arena.rendering import choose_theme
 from arena.settings import Settings
+from arena.translations import choose_language
 from tests.factories import PASSWORD, make_challenge, make_dataset, make_user
 from tests.serving import serve
 
@@ -162,6 +164,42 @@ class TestKept:
         assert ask(cache, Accept_Language="zh-TW").content == answers[1].content
         assert ask(cache, Cookie="arena_language=zh_Hans").content == answers[1].content
         assert ask(cache, Cookie='arena_language="; x=\x01', Accept_Language="fr").content == answers[0].content
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [("Accept-Language", "zh"), ("Accept-Language", "en")],
+            [("Accept-Language", "en"), ("Accept-Language", "zh")],
+            [("Cookie", 'a[]"=1; arena_language=zh_Hans; arena_theme=dark')],
+            [("Cookie", "@@x y z;; arena_language=zh_Hans")],
+            [("Cookie", 'arena_language="zh_Hans"')],
+            [("Cookie", "arena_language=zh_Hans"), ("Cookie", "arena_language=en")],
+            [("Cookie", "arena_language=en"), ("Cookie", "arena_language=zh_Hans")],
+            [("Cookie", "arena_language =zh_Hans")],
+        ],
+    )
+    def test_no_odd_header_puts_a_page_where_others_find_it(self, headers: list[tuple[str, str]]):
+        async def render(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope)
+            await PlainTextResponse(f"{choose_language(request)} {choose_theme(request)}")(scope, receive, send)
+
+        async def ask_both() -> tuple[str, str, str]:
+            cache = Cache(render, seconds=60)
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(cache), base_url="http://arena") as client:
+                odd = await client.get("/challenges", headers=headers)
+                plain = await client.get("/challenges")
+                chinese = await client.get(
+                    "/challenges", headers={"Accept-Language": "zh", "Cookie": "arena_theme=dark"}
+                )
+            return odd.text, plain.text, chinese.text
+
+        _, plain, chinese = asyncio.run(ask_both())
+        assert (plain, chinese) == ("en auto", "zh_Hans dark")
+
+    def test_headers_of_great_size_are_not_remembered(self, cache: Cache, origin: Origin):
+        for _ in range(2):
+            ask(cache, Accept_Language="zh," * LARGEST_WISH)
+        assert origin.asked == 2
 
     def test_who_has_it_already_gets_304(self, cache: Cache, origin: Origin):
         etag = ask(cache).headers["etag"]

@@ -155,11 +155,16 @@ class TestLimits:
         ]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
 
-    def test_each_token_has_its_own_share_of_reads(self, limited: httpx.Client, db: Session):
+    def test_each_person_has_an_own_share_of_reads(self, limited: httpx.Client, db: Session):
         one, two = (bearer(make_token(db, make_user(db))) for _ in range(2))
         statuses = [limited.get("/api/v1/me", headers=one).status_code for _ in range(6)]
         assert statuses == [200] * 5 + [429]
         assert limited.get("/api/v1/me", headers=two).status_code == 200
+
+    def test_many_tokens_of_one_person_are_no_larger_share(self, limited: httpx.Client, db: Session):
+        user = make_user(db)
+        tokens = [bearer(make_token(db, user)) for _ in range(6)]
+        assert [limited.get("/api/v1/me", headers=token).status_code for token in tokens] == [200] * 5 + [429]
 
     def test_writes_are_counted_apart(self, limited: httpx.Client, db: Session):
         token = bearer(make_token(db, make_user(db)))

@@ -18,6 +18,7 @@ import logging, structlog
 from arena.logs import set_up_logs
 set_up_logs({log_format!r})
 log = structlog.get_logger("arena.test")
+log.info("escape", path="/\\x1b[31mred\\nline 预测")
 log.info("hello", password="swordfish", api_token="swordfish", path="/x")
 logging.getLogger("elsewhere").warning("from the standard library")
 try:
@@ -36,13 +37,16 @@ def test_both_formats_hide_secrets_and_show_traces(log_format: str):
     assert ran.stdout == ""
     assert "password" in ran.stderr
     assert "swordfish" not in ran.stderr
+    assert "\x1b" not in ran.stderr
+    assert "31mred" in ran.stderr.splitlines()[0]
+    assert "line 预测" in ran.stderr.splitlines()[0]
     assert "from the standard library" in ran.stderr
     assert "ValueError: broken" in ran.stderr
     if log_format == "json":
         events = [json.loads(line) for line in ran.stderr.splitlines()]
-        assert events[0]["event"] == "hello"
-        assert events[0]["password"] == "***"
-        assert events[0]["level"] == "info"
+        assert events[1]["event"] == "hello"
+        assert events[1]["password"] == "***"
+        assert events[1]["level"] == "info"
 
 
 def test_a_request_is_logged_without_what_it_proves_or_asks(

@@ -52,11 +52,17 @@ def test_what_is_no_cursor_of_this_list_is_refused(text: str):
     assert refused.value.facts["field"] == "cursor"
 
 
+@pytest.mark.parametrize("values", [[10**40, "x"], [1, "a\0b"], [1, "\ud800"]])
+def test_what_no_row_can_hold_is_refused(values: list[object]):
+    with pytest.raises(Invalid):
+        decode_cursor(forged(values), int, str)
+
+
 @given(
     st.lists(
         st.one_of(
-            st.text(max_size=20),
-            st.integers(),
+            st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+            st.integers(1 - 2**63, 2**63 - 1),
             st.floats(allow_nan=False, allow_infinity=False),
             st.none(),
             st.uuids(),

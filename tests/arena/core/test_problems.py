@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from arena.accounts.models import User
 from arena.app import Site
-from arena.deps import Person
+from arena.deps import Db, Person
 from arena.errors import ArenaError, NameTaken, NotFound, RateLimited
 from arena.problems import sentence_of
 from tests.factories import bearer, make_token, make_user
@@ -100,6 +100,40 @@ def test_what_is_our_fault_is_told_as_such_and_shows_nothing(broken: httpx.Clien
         assert "swordfish" not in answer.text
         assert "Traceback" not in answer.text
     assert "the secret is swordfish" in str([vars(record) for record in caplog.records])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/api/v1/challenges/a%00b", None, 404),
+        ("GET", "/challenges/a%00b", None, 404),
+        ("GET", "/api/v1/submissions?challenge=a%00b", None, 422),
+        ("POST", "/api/v1/tokens", {"name": "a\0b"}, 422),
+        ("POST", "/api/v1/login", {"username": "a\0b", "password": "some password"}, 422),
+        ("POST", "/api/v1/users", {"username": "grace", "password": "some password", "email": "a\0@b.org"}, 422),
+    ],
+)
+def test_what_the_database_cannot_hold_is_the_askers_fault(
+    client: httpx.Client, db: Session, method: str, path: str, body: object, status: int
+):
+    answer = client.request(method, path, json=body, headers=bearer(make_token(db, make_user(db), "read", "submit")))
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html" if path[:5] != "/api/" else "application/problem+json")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_failure_in_the_middle_of_a_transaction_is_told_like_any_other(app: Site, db: Session):
+    router = APIRouter()
+
+    @router.post("/api/v1/halfway")
+    def fail(person: Person, session: Db) -> None:
+        session.add(User(username=person.known.username, password_hash=""))
+        session.commit()
+
+    app.include_router(router)
+    with serve(app) as url:
+        answer = httpx.post(f"{url}/api/v1/halfway", headers=bearer(make_token(db, make_user(db), "submit")))
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
 
 
 def test_too_often_says_when_to_come_back(broken: httpx.Client):
