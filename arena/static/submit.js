@@ -37,7 +37,7 @@ function showChoice(input) {
   const file = input.files[0];
   const chosen = form.querySelector("[data-chosen]");
   chosen.hidden = !file;
-  chosen.textContent = file ? `${file.name} · ${size(file.size)}` : "";
+  chosen.textContent = file ? size(file.size) : "";
   tellError(problemWith(file) ?? "");
 }
 
