@@ -6,8 +6,10 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from arena.cli.client import Refused
@@ -99,3 +101,22 @@ def test_a_learners_token_and_strange_variables_go_nowhere():
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert environment_of(WEB_VARIABLES, {"ARENA_VAULT_URL": "x", "ARENA_REDIS_URL": "y"}).get("ARENA_REDIS_URL") == "y"
+
+
+def test_a_grader_started_by_hand_is_not_told_of_the_database_either(redis_url: str, tmp_path: Path):
+    told = {"ARENA_REDIS_URL": redis_url, "ARENA_STORAGE_URL": tmp_path.as_uri(), "ARENA_VAULT_URL": tmp_path.as_uri()}
+    secret = {"ARENA_DATABASE_URL": "postgresql://u:secret@db/x", "PGPASSWORD": "secret"}
+    environment = {"PATH": os.environ["PATH"], **told, **secret}
+    with subprocess.Popen(
+        [sys.executable, "-m", "arena.cli", "grader"], env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        grader = psutil.Process(process.pid)
+        deadline = time.monotonic() + 30
+        while "graders.worker" not in grader.cmdline():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        seen = grader.environ()
+        process.terminate()
+        process.wait(30)
+    assert "secret" not in str(seen)
+    assert seen["ARENA_VAULT_URL"] == tmp_path.as_uri()
