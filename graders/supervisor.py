@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 from redis import Redis
@@ -45,6 +48,8 @@ class Grader:
 
     process: subprocess.Popen[bytes]
     pipe: int
+    folder: Path
+    """Where it keeps temporary files; goes with it, however it ends."""
     watched: Watched = field(default_factory=Watched)
     began: float = field(default_factory=time.monotonic)
     is_handed_back: bool = False
@@ -99,7 +104,7 @@ class Supervisor:
 
     redis: Redis
     command: list[str]
-    """Starts a grader; the number of its pipe is added as the last word."""
+    """Starts a grader; two words are added, the number of its pipe and its folder for temporary files."""
     stop_seconds: float
     """How long a job may still take after SIGTERM."""
     _wake: int = -1
@@ -125,10 +130,12 @@ class Supervisor:
     def _start(self) -> Grader:
         read, write = os.pipe()
         os.set_blocking(read, False)
-        process = subprocess.Popen([*self.command, str(write)], pass_fds=[write], process_group=0)  # noqa: S603
+        folder = Path(tempfile.mkdtemp(prefix="arena-grader-"))
+        command = [*self.command, str(write), str(folder)]
+        process = subprocess.Popen(command, pass_fds=[write], process_group=0)  # noqa: S603 - our own program
         os.close(write)
         self._selector.register(read, selectors.EVENT_READ)
-        return Grader(process, read)
+        return Grader(process, read, folder)
 
     def _watch(self, grader: Grader) -> None:
         """Follow a grader to its end, and see that it ends in time when asked to."""
@@ -149,6 +156,7 @@ class Supervisor:
         grader.read()
         self._selector.unregister(grader.pipe)
         os.close(grader.pipe)
+        shutil.rmtree(grader.folder, ignore_errors=True)
 
     def _settle(self, grader: Grader) -> None:
         """Answer the job that a grader left behind, or give it back."""

@@ -1,6 +1,6 @@
 """The grader's program. Started plainly it supervises; with `--child` it is the grader itself.
 
-    python -m graders.worker ─▶ supervisor ─▶ python -m graders.worker --child PIPE ─▶ self-test ─▶ listens
+    python -m graders.worker ─▶ supervisor ─▶ python -m graders.worker --child PIPE FOLDER ─▶ self-test ─▶ listens
 
 The child is a fresh process, not a fork: polars and torch do not survive forks. It ends with its supervisor.
 """
@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from types import FrameType
@@ -35,19 +37,30 @@ log = structlog.get_logger(__name__)
 def main() -> int:
     """Supervise, or grade; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m graders.worker", description="Grade submissions, prepare data.")
-    parser.add_argument("--child", type=int, metavar="PIPE", help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, metavar=("PIPE", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     settings = get_settings()
     set_up_logs(settings.log_format)
     if arguments.child is not None:
-        return run_grader(settings, arguments.child)
+        pipe, folder = arguments.child
+        try:
+            return run_grader(settings, int(pipe), folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # the supervisor would, if it still lived
     with connect(settings.redis_url) as redis:
         Supervisor(redis, [sys.executable, "-m", "graders.worker", "--child"], settings.stop_seconds).run()
     return 0
 
 
-def run_grader(settings: GraderSettings, pipe: int) -> int:
-    """Test oneself, then listen until SIGTERM or the supervisor's end."""
+def run_grader(settings: GraderSettings, pipe: int, folder: str) -> int:
+    """Test oneself, then listen until SIGTERM or the supervisor's end.
+
+    Args:
+        settings: The grader's.
+        pipe: Where the supervisor is told what is in hand.
+        folder: For temporary files; the supervisor removes it.
+    """
+    tempfile.tempdir = folder
     stop = threading.Event()
     end_with_parent(stop)
     os.set_inheritable(pipe, False)  # noqa: FBT003 - what a job starts must not keep it open

@@ -92,6 +92,11 @@ class Installation:
         return self.root / "vault"
 
     @property
+    def temporary(self) -> Path:
+        """Where its processes keep temporary files."""
+        return self.root / "tmp"
+
+    @property
     def blobs(self) -> Path:
         return self.root / "blobs"
 
@@ -152,6 +157,8 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """What a grader's process is given."""
         ours = {f"ARENA_{name.upper()}": str(value) for name, value in self.settings.model_dump().items()}
+        self.temporary.mkdir(exist_ok=True)
+        ours["TMPDIR"] = str(self.temporary)
         return {name: value for name, value in os.environ.items() if not name.startswith("ARENA_")} | ours
 
     @contextmanager

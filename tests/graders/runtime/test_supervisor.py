@@ -51,6 +51,8 @@ def supervisor(place: Installation) -> Iterator[Process]:
     with place.running("-m", "tests.graders.runtime.odd_supervisor") as process:
         wait_for(place.workers)
         yield process
+    if process.returncode == 0:
+        assert not list(place.temporary.iterdir())
 
 
 def test_a_job_that_takes_its_grader_along_is_answered_and_the_next_one_is_done(

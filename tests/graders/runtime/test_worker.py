@@ -30,7 +30,7 @@ from challenges.messages import (
     prepare_job_id,
 )
 from graders.preparing import prepare
-from tests.graders.runtime.installation import PREPARE, Installation, wait_for
+from tests.graders.runtime.installation import PREPARE, Installation, children_of, is_alive, wait_for
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def grader(place: Installation) -> Iterator[subprocess.Popen[bytes]]:
     with place.running() as process:
         wait_for(place.workers, 60)
         yield process
+    assert not list(place.temporary.iterdir())
 
 
 def enqueue(place: Installation, function: str, *args: Any, queue: str = QUEUE_GRADE_CPU, **options: Any) -> Job:
@@ -184,3 +185,10 @@ def test_the_supervisor_imports_nothing_that_grades():
     code = f"import graders.worker, sys; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
+
+
+def test_a_grader_without_its_supervisor_ends_and_leaves_no_file(place: Installation, grader: subprocess.Popen[bytes]):
+    child = children_of(grader.pid)[0]
+    grader.kill()
+    wait_for(lambda: not is_alive(child))
+    wait_for(lambda: not list(place.temporary.iterdir()))
