@@ -69,7 +69,16 @@ function copyButtons() {
   }
 }
 
+/* On a phone the tabs are wider than the page: the one that is open comes into sight. */
+function openTabInSight() {
+  for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+    const row = tab.parentElement;
+    row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.clientWidth) / 2;
+  }
+}
+
 localTimes(document);
+openTabInSight();
 closingMenus();
 themeWithoutReload();
 copyButtons();
