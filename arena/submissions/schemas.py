@@ -155,7 +155,9 @@ def tell(reason: str, facts: dict[str, Any], language: str) -> str:
 
 
 def _facts_of(submission: Submission, challenge: Challenge, language: str, now: dt.datetime) -> dict[str, Any]:
-    decimals = manifest_of(challenge).metric.decimals
+    manifest = manifest_of(challenge)
+    decimals = manifest.metric.decimals
+    digits = {metric.name: metric.decimals for metric in manifest.secondary}
     facts: dict[str, Any] = {
         name: getattr(submission, name)
         for name in (
@@ -173,7 +175,9 @@ def _facts_of(submission: Submission, challenge: Challenge, language: str, now: 
         facts[f"{side}_score"] = _rounded(score, decimals) if may_see else None
         facts[f"{side}_error"] = _rounded(error, decimals) if may_see else None
         secondary = getattr(submission, f"{side}_secondary") if may_see else {}
-        facts[f"{side}_secondary"] = {name: round(value, decimals) for name, value in secondary.items()}
+        facts[f"{side}_secondary"] = {
+            name: round(value, digits.get(name, decimals)) for name, value in secondary.items()
+        }
     return facts
 
 

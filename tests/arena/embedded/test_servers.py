@@ -171,6 +171,12 @@ def test_only_the_owner_can_open_the_sockets(started: Callable[[str], Server], f
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no parent-death signal")
+def test_nobody_else_reads_what_has_passed_through_redis(started: Callable[[str], Server], folder: Path):
+    (folder / "redis").mkdir(mode=0o755)
+    started("redis")
+    assert stat.S_IMODE((folder / "redis").stat().st_mode) == 0o700
+
+
 def test_servers_end_with_a_killed_starter(folder: Path):
     program = (
         "import sys, time; from pathlib import Path; from arena.embedded import start_postgres, start_redis;"

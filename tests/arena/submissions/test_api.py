@@ -17,9 +17,21 @@ from arena.accounts.models import User
 from arena.app import Site
 from arena.submissions.models import Status, Submission
 from arena.submissions.service import record
+from challenges.manifest import Direction, Metric
 from challenges.messages import Outcome, Verdict, WireFault
 from tests.arena.submissions.conftest import CONTENT, Desk
-from tests.factories import NOON, PASSWORD, bearer, make_admin, make_submission, make_team, make_token, make_user
+from tests.factories import (
+    NOON,
+    PASSWORD,
+    bearer,
+    make_admin,
+    make_manifest,
+    make_submission,
+    make_team,
+    make_token,
+    make_user,
+    to_json,
+)
 
 API = "/api/v1"
 FLOWERS = f"{API}/challenges/flowers/submissions"
@@ -255,6 +267,17 @@ class TestSight:
         desk.db.commit()
         told = api.get(paths[0]).json()
         assert (told["private_score"], told["private_secondary"]) == (0.4383, {"macro_f1": 0.1235})
+
+    def test_a_second_metric_has_the_digits_that_it_declares(
+        self, api: httpx.Client, desk: Desk, ada: User, redis: Redis, verdict: Callable[..., Verdict]
+    ):
+        second = Metric("macro_f1", Direction.MAX, ["species"], decimals=1)
+        sent = desk.submit(ada)
+        record(desk.db, redis, verdict(sent))
+        changed = {"manifest": to_json(make_manifest(secondary=[second])), "package_digest": "d" * 64}
+        desk.db.execute(update(type(desk.challenge)).values(deadline=NOON, **changed))
+        desk.db.commit()
+        assert api.get(f"{API}/submissions/{sent.id}").json()["private_secondary"] == {"macro_f1": 0.1}
 
     def test_a_trace_stays_here(
         self, api: httpx.Client, desk: Desk, ada: User, redis: Redis, verdict: Callable[..., Verdict]
