@@ -5,11 +5,13 @@ uvicorn ─▶ Cache (public pages from memory, ETags) ─▶ Guard (headers, si
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena import __version__, probes, reference, vega
@@ -38,6 +40,7 @@ from arena.settings import STATIC_DIR, Settings, get_settings
 from arena.storage import Storage
 from arena.submissions import api as submissions_api
 from arena.submissions import pages as submissions_pages
+from arena.submissions.tidying import tidy
 
 API = "/api/v1"
 APIS = (accounts_api, catalogue_api, leaderboard_api, submissions_api, operations_api)
@@ -126,10 +129,12 @@ def add_routes(app: Site) -> None:
 
 @asynccontextmanager
 async def run(app: FastAPI) -> AsyncIterator[None]:
-    """Listen for changes while the process lives, and give every connection back at its end."""
+    """Tidy up, listen for changes while the process lives, and give every connection back at its end."""
+    tidying = asyncio.create_task(run_in_threadpool(tidy, app.state.runtime))
     await app.state.hub.start()
     try:
         yield
     finally:
         await app.state.hub.stop()
+        await tidying
         app.state.runtime.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import shutil
 import unicodedata
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import suppress
@@ -115,6 +116,22 @@ class Storage:
         with suppress(FileNotFoundError):
             obstore.delete(self._store, key)
         self._tidy(key)
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly below `prefix`, also of those that hold an unfinished blob."""
+        if self._root is not None:
+            folder = self._root / prefix
+            return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+        found = obstore.list_with_delimiter(self._store, f"{prefix}/")["common_prefixes"]
+        return sorted(PurePosixPath(path).name for path in found)
+
+    def delete_folder(self, prefix: str) -> None:
+        """Remove all blobs below `prefix`, finished or not."""
+        if self._root is not None:
+            shutil.rmtree(self._root / prefix, ignore_errors=True)
+            return
+        for batch in obstore.list(self._store, f"{prefix}/"):
+            obstore.delete(self._store, [blob["path"] for blob in batch])
 
     def grader_url(self, key: str) -> str:
         """Where a grader reads a blob: a `file://` URL on the shared disk, else a signed `https://` one."""

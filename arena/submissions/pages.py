@@ -10,8 +10,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from arena.accounts.models import User
 from arena.catalogue.levels import level_of
 from arena.catalogue.models import Challenge
 from arena.catalogue.pages import frame_of
@@ -70,16 +72,13 @@ def show_own(
     after = decode_cursor(cursor, dt.datetime, UUID) if cursor else ()
     found = list_submissions(db, person.known, slug, after, ROWS + 1)
     language = choose_language(request)
-    rows = [SubmissionRow.of(row, challenge, language, now) for row in found[:ROWS]]
-    frame = frame_of(challenge, now) | {
-        "rows": rows,
-        "is_first_page": not after,
+    facts: dict[str, Any] = {
+        "rows": [SubmissionRow.of(row, challenge, language, now) for row in found[:ROWS]],
         "next_cursor": cursor_after(found, ROWS),
+        "is_first_page": not after,
     }
-    team = find_team(db, person.known, slug)
-    scores = list_scores(db, team, challenge.dataset) if team and challenge.dataset and not after else []
-    frame |= {"points": points_of(scores, frame["manifest"]), "quota": quota_of(db, challenge, team, now)}
-    return render(request, "submissions/list.html", **frame)
+    facts |= _progress(db, challenge, person.known, now) if not after else {"points": [], "quota": None}
+    return render(request, "submissions/list.html", **frame_of(challenge, now), **facts)
 
 
 @router.get("/submissions/{submission_id}")
@@ -107,6 +106,16 @@ async def _take(desk: Intake, slug: str) -> Submission:
     check_csrf(desk.request, desk.person, body.fields.get("csrf_token", ""))
     submission, _ = await desk.take(slug, body, body.fields.get("form_key", "")[:100])
     return submission
+
+
+def _progress(session: Session, challenge: Challenge, user: User, now: dt.datetime) -> dict[str, Any]:
+    """What stands above the first part of the list: the scores so far, and what is left of today."""
+    team = find_team(session, user, challenge.slug)
+    scores = list_scores(session, team, challenge.dataset) if team and challenge.dataset else []
+    return {
+        "points": points_of(scores, manifest_of(challenge)),
+        "quota": quota_of(session, challenge, team, now),
+    }
 
 
 def _measure(submission: Submission, challenge: Challenge) -> dict[str, Any]:
