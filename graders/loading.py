@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -18,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from challenges.catalogue import Package, load_package
-from challenges.manifest import ColumnType
+from challenges.manifest import SLUG_PATTERN, ColumnType
 from graders.alignment import AnswerIndex
 from graders.scoring import BrokenChallenge, Scorer, make_scorer
 
@@ -33,6 +34,7 @@ DATA_MANIFEST_FILE = "data_manifest.json"
 SIDE_COLUMN = "side"
 PUBLIC = "public"
 PRIVATE = "private"
+_DATASET_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _KEPT = 16
 """Challenges kept warm in one process."""
 
@@ -77,9 +79,11 @@ def load_challenge(settings: GraderSettings, slug: str, dataset: str) -> LoadedC
         dataset: The version of its data.
 
     Raises:
-        BrokenChallenge: There are no such answers, or they do not fit the manifest.
+        BrokenChallenge: There are no such answers, or they do not fit the manifest, or a name is no name.
         InvalidManifest: The package is incomplete or wrong.
     """
+    if not SLUG_PATTERN.match(slug) or not _DATASET_PATTERN.match(dataset):
+        raise BrokenChallenge(f"{slug!r} and {dataset!r} name no data")
     folder = settings.challenges_dir / slug
     return _load(
         folder,

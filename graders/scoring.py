@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from challenges.manifest import Manifest, Metric
     from graders.columns import Predictions
 
-ERROR_ROWS = 20_000
+ERROR_ROWS = 10_000
 """Rows that a standard error is estimated from; with more rows, as many of them evenly spread."""
 
 

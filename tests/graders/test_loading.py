@@ -113,6 +113,14 @@ def test_absent_answers_are_told(tmp_path: Path):
         load_challenge(settings, "flowers", DATASET)
 
 
+@pytest.mark.parametrize(
+    ("slug", "dataset"), [("../flowers", DATASET), ("flowers", "../x"), ("flowers", ""), ("", "x")]
+)
+def test_names_lead_nowhere_else(slug: str, dataset: str, tmp_path: Path):
+    with pytest.raises(BrokenChallenge, match="no data"):
+        load_challenge(make_site(tmp_path), slug, dataset)
+
+
 def test_answers_hold_what_the_manifest_needs(tmp_path: Path):
     settings = make_site(tmp_path)
     shelf = tmp_path / "the vault" / "flowers" / DATASET

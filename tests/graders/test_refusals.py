@@ -239,6 +239,16 @@ def test_a_broken_header_is_told(header: bytes, reason: Reason, tmp_path: Path):
     assert refuse(header + b"\n1,2\n", tmp_path, flowers()).faults[0].reason is reason
 
 
+def test_a_quotation_mark_that_never_closes_is_found(tmp_path: Path):
+    challenge = flowers(2000)
+    lines = perfect(challenge).write_csv().splitlines()
+    lines[40] = lines[40].replace(",", ',"')
+    fault = refuse("\n".join(lines).encode(), tmp_path, challenge).faults[0]
+    assert fault.reason in (Reason.MALFORMED, Reason.CELL_TOO_LARGE)
+    inside = GOOD.replace(b"setosa", b'"set"osa', 1)
+    assert refuse(inside, tmp_path, flowers()).faults[0].reason in (Reason.MALFORMED, Reason.UNKNOWN_LABEL)
+
+
 def test_a_blank_line_between_rows_is_an_empty_row(tmp_path: Path):
     refusal = refuse("\n".join([*LINES[:4], "", *LINES[4:]]).encode(), tmp_path, flowers())
     assert [(f.reason, f.facts["row"]) for f in refusal.faults] == [(Reason.EMPTY_CELL, 4)] * 2

@@ -108,6 +108,28 @@ def test_nan_and_infinity_in_binary_files_are_not_finite(tmp_path: Path):
             assert fault.facts["value"] == told
 
 
+def test_parquet_numbers_and_labels_of_another_type_are_told(tmp_path: Path):
+    as_text = perfect(prices()).with_columns(pl.col("price").cast(pl.String))
+    assert refuse(as_parquet(as_text), tmp_path, prices(), "p.parquet").faults[0].facts == {
+        "column": "price",
+        "found": "text",
+        "expected": "numbers",
+    }
+    as_numbers = perfect(flowers()).with_columns(species=pl.lit(1))
+    fault = refuse(as_parquet(as_numbers), tmp_path, flowers(), "p.parquet").faults[0]
+    assert fault.reason is Reason.UNKNOWN_LABEL
+    assert fault.facts["value"] == "1"
+    empty = perfect(prices()).with_columns(price=None, id=pl.col("id"))
+    fault = refuse(as_parquet(empty.cast({"price": pl.Float64})), tmp_path, prices(), "p.parquet").faults[0]
+    assert fault.reason is Reason.EMPTY_CELL
+
+
+def test_json_lines_need_lines_and_utf8(tmp_path: Path):
+    assert refuse(b"\n" * 5000 + b"\n", tmp_path, flowers(), "p.jsonl").faults[0].reason is Reason.EMPTY_FILE
+    lines = b'{"id": "a", "species": "setosa"}\n' * 200
+    assert refuse(lines + b'{"id": "\xff"}', tmp_path, flowers(), "p.jsonl").faults[0].reason is Reason.NOT_UTF8
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
