@@ -18,7 +18,7 @@ from arena.catalogue.models import ChallengeState, DatasetState
 from arena.catalogue.service import set_state
 from arena.errors import ArenaError, ChallengeClosed, EmptyUpload, IdempotencyMismatch, NotFound, NotReady, QuotaUsed
 from arena.submissions.models import Status, Submission
-from arena.submissions.service import begin, quota_of
+from arena.submissions.service import FREE, begin, quota_of
 from challenges.messages import QUEUE_GRADE_CPU
 from tests.arena.submissions.conftest import CONTENT, Desk
 from tests.factories import NOON, make_challenge, make_dataset, make_submission, make_team, make_user
@@ -104,6 +104,12 @@ class TestQuota:
         for status in (Status.REJECTED, Status.FAILED, Status.CANCELLED):
             make_submission(desk.db, team, ada, desk.dataset, status=status)
         assert quota_of(desk.db, desk.challenge, team, NOON).left == 5
+
+    def test_rejected_ones_without_end_are_not_free(self, desk: Desk, ada: User):
+        team = make_team(desk.db, desk.challenge, ada)
+        for _ in range(FREE + 2):
+            make_submission(desk.db, team, ada, desk.dataset, status=Status.REJECTED)
+        assert quota_of(desk.db, desk.challenge, team, NOON).left == 3
 
     @pytest.mark.parametrize(
         ("now", "used"),
