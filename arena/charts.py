@@ -6,23 +6,27 @@ is drawn again by the Vega that ships inside `vl-convert`, with tooltips (static
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any, Literal
 
 import altair as alt
+import structlog
 import vl_convert
 from markupsafe import Markup
 
+from arena.drawing import Drawer, DrawingFailed
 from arena.formatting import format_json
 from arena.translations import CHINESE, ENGLISH
 
 WIDTH, HEIGHT = 520, 240
 SPEC_VERSION = "6.4"
-MOST_DRAWINGS = 512
-"""How many drawings a process keeps."""
+MOST_KEPT = 512
+"""How many specs, and how many drawings, a process keeps."""
 
 _DIGITS = ".5~g"
 _MOMENT = "%Y-%m-%d %H:%M"
@@ -48,12 +52,30 @@ _CONFIG: Spec = {
     "legend": {**_TEXT, "orient": "top", "titleFontWeight": 500, "gradientStrokeColor": "var(--line)"},
 }
 Dates = Literal["en-US", "zh-CN"]
+log = structlog.get_logger(__name__)
+drawer = Drawer()
+atexit.register(drawer.stop)
 _DATES: dict[str, Dates] = {ENGLISH: "en-US", CHINESE: "zh-CN"}
 """How each language writes dates on an axis."""
 _FIRST, _SECOND = "var(--chart-1)", "var(--chart-2)"
 _OTHERS = (_FIRST, "var(--chart-3)", "var(--chart-4)", "var(--chart-5)", "var(--chart-6)")
 
 
+def _kept(build: Callable[..., Spec]) -> Callable[..., Spec]:
+    """Build a spec once for the same arguments: altair takes longer over one than the rest of the page together."""
+
+    @lru_cache(MOST_KEPT)
+    def build_from(arguments: str) -> Spec:
+        return build(*json.loads(arguments))
+
+    @wraps(build)
+    def build_or_find(*arguments: Any) -> Spec:
+        return build_from(json.dumps(arguments))
+
+    return build_or_find
+
+
+@_kept
 def score_chart(points: list[Spec], score: str, best: str, time: str) -> Spec:
     """Scores over time: a dot for each submission, a stepped line for the best so far.
 
@@ -82,6 +104,7 @@ def score_chart(points: list[Spec], score: str, best: str, time: str) -> Spec:
     )
 
 
+@_kept
 def board_chart(points: list[Spec], own: str, score: str, team: str, time: str) -> Spec:
     """The best scores of some teams over time, one stepped line for each.
 
@@ -111,30 +134,7 @@ def board_chart(points: list[Spec], own: str, score: str, team: str, time: str) 
     )
 
 
-def distribution_chart(bins: list[Spec], score: str, teams: str, own: float | None = None) -> Spec:
-    """How many teams have which score, with a rule at one's own.
-
-    Args:
-        bins: `{"start": number, "end": number, "count": int}`.
-        score: Name of the score's axis.
-        teams: Name of the count's axis.
-        own: The reader's score; None draws no rule.
-    """
-    bars = _chart(bins).mark_bar(color=_FIRST)
-    layers: list[Any] = [
-        bars.encode(
-            x=alt.X("start:Q", title=score, bin="binned", axis=alt.Axis(grid=False)),
-            x2="end:Q",
-            y=alt.Y("count:Q", title=teams, axis=alt.Axis(tickMinStep=1)),
-            tooltip=[alt.Tooltip("start:Q", title=score), alt.Tooltip("count:Q", title=teams)],
-        )
-    ]
-    if own is not None:
-        rule = _chart([{"own": own}]).mark_rule(color=_SECOND, strokeWidth=2.5)
-        layers.append(rule.encode(x="own:Q"))
-    return _finish(alt.layer(*layers))
-
-
+@_kept
 def slices_chart(diagnostic: Spec) -> Spec:
     """The score on each slice of the public rows, as bars in the order given."""
     room = min(180, 10 + max((_breadth(str(row["name"])) for row in diagnostic["rows"]), default=0))
@@ -149,6 +149,7 @@ def slices_chart(diagnostic: Spec) -> Spec:
     )
 
 
+@_kept
 def scatter_chart(diagnostic: Spec, x: str, y: str, rows: str, right: str) -> Spec:
     """One dot for each group of rows, larger for more; its colour tells the share of right labels, where there is one.
 
@@ -187,8 +188,12 @@ def _share_colour(title: str) -> alt.Color:
 
 
 def chart_svg(spec: Spec, *, language: str) -> Markup:
-    """The chart as SVG markup that scales with its place."""
-    return _draw(json.dumps(spec, sort_keys=True), _DATES[language])
+    """The chart as SVG markup that scales with its place; nothing when it cannot be drawn."""
+    try:
+        return _draw(json.dumps(spec, sort_keys=True), _DATES[language])
+    except DrawingFailed as error:
+        log.warning("a chart is not drawn", problem=str(error))
+        return Markup()
 
 
 def chart_json(spec: Spec, *, language: str) -> Markup:
@@ -197,10 +202,9 @@ def chart_json(spec: Spec, *, language: str) -> Markup:
     return format_json({**spec, "usermeta": {"embedOptions": options}})
 
 
-@lru_cache(MOST_DRAWINGS)
+@lru_cache(MOST_KEPT)
 def _draw(text: str, dates: Dates) -> Markup:
-    svg = vl_convert.vegalite_to_svg(text, vl_version=SPEC_VERSION, time_format_locale=dates)
-    svg = re.sub(r' (role|aria-roledescription)="[^"]*"', "", svg)
+    svg = re.sub(r' (role|aria-roledescription)="[^"]*"', "", drawer.draw(text, SPEC_VERSION, dates))
     scaling = r'<svg\1 aria-hidden="true" focusable="false"'
     return Markup(re.sub(r'^<svg([^>]*?) width="[^"]*" height="[^"]*"', scaling, svg, count=1))  # noqa: S704
 

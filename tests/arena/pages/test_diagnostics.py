@@ -13,7 +13,6 @@ from arena.charts import (
     board_chart,
     chart_json,
     chart_svg,
-    distribution_chart,
     scatter_chart,
     score_chart,
     slices_chart,
@@ -41,8 +40,6 @@ DIAGNOSTICS: list[dict[str, Any]] = [
 CHARTS = {
     "score": score_chart(SCORES, "Score", "Best", "Time"),
     "board": board_chart(TEAMS, "ada", "Score", "Team", "Time"),
-    "distribution": distribution_chart([{"start": 0.0, "end": 0.5, "count": 3}], "Score", "Teams", 0.2),
-    "distribution without own": distribution_chart([{"start": 0.0, "end": 0.5, "count": 3}], "Score", "Teams"),
     "slices": slices_chart(DIAGNOSTICS[1]),
     "scatter": scatter_chart(DIAGNOSTICS[3], "length", "width", "Rows", "Right"),
 }
@@ -76,7 +73,14 @@ def test_a_team_cannot_break_out_of_the_data():
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("diagnostic", DIAGNOSTICS, ids=lambda each: f"{each['kind']} {len(each)}")
 def test_a_diagnostic_is_a_well_formed_part_of_a_page(diagnostic: dict[str, Any], language: str):
-    values: dict[str, Any] = {"user": None, "csrf_token": "", "is_admin": False, "language": language, "theme": "auto", "notice": ""}
+    values: dict[str, Any] = {
+        "user": None,
+        "csrf_token": "",
+        "is_admin": False,
+        "language": language,
+        "theme": "auto",
+        "notice": "",
+    }
     values |= {"here": "/", "request": type("R", (), {"url": type("U", (), {"path": "/"})})}
     html = environment(language).from_string(PAGE).render(values, diagnostic={**diagnostic, "title": TITLE})
     page = check_page(html)
