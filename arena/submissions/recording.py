@@ -96,13 +96,17 @@ def _write_failure(submission: Submission, verdict: Verdict) -> None:
     is_last = submission.attempt % ATTEMPTS == 0
     log.error("grading failed", submission=str(submission.id), attempt=submission.attempt, is_last=is_last)
     if is_last:
-        submission.status = Status.FAILED
-        submission.public_score, submission.public_error, submission.public_secondary = _columns(None)
-        submission.private_score, submission.private_error, submission.private_secondary = _columns(None)
-        submission.diagnostics, submission.faults, submission.fault_count = [], [], 0
+        submission.status = _status_before(submission)
     else:
         submission.attempt += 1
         submission.sent_at = None
+
+
+def _status_before(submission: Submission) -> Status:
+    """Grading anew that fails leaves the verdict that was there; the trace stays for the operator."""
+    if submission.public_score is not None:
+        return Status.SCORED
+    return Status.REJECTED if submission.faults else Status.FAILED
 
 
 def _let_count(session: Session, submission: Submission, *, was_graded: bool) -> None:

@@ -183,6 +183,20 @@ class TestOutcomes:
         assert standings(desk.db) == {}
         assert fresh(desk.db, sent).diagnostics == []
 
+    def test_grading_anew_that_fails_leaves_what_was_there(self, desk: Desk, ada: User, redis: Redis, verdict: Make):
+        scored, rejected = desk.submit(ada), desk.submit(ada)
+        record(desk.db, redis, verdict(scored))
+        record(desk.db, redis, verdict(rejected, Outcome.REJECTED, faults=[WireFault("empty_file")]))
+        for sent, status in ((scored, Status.SCORED), (rejected, Status.REJECTED)):
+            row = fresh(desk.db, sent)
+            row.status, row.attempt = Status.QUEUED, 3
+            desk.db.commit()
+            record(desk.db, redis, verdict(row, Outcome.FAILED, trace="boom"))
+            assert fresh(desk.db, sent).status is status
+            assert fresh(desk.db, sent).trace == "boom"
+        assert fresh(desk.db, scored).public_score == 0.9
+        assert standings(desk.db) == {"public": 0.9, "private": 0.45}
+
     def test_everyone_who_waits_is_told_after_the_commit(
         self, desk: Desk, ada: User, redis: Redis, verdict: Make, postgres_url: str
     ):
