@@ -107,7 +107,7 @@ class Installation:
                 server = self.servers.get(name)
                 if not own[name] and (server is None or not server.is_running):
                     self.servers[name] = starters[name](self.folder / name)
-        except ServerFailed as failure:
+        except (ServerFailed, OSError) as failure:
             raise Refused(str(failure), "server_failed") from None
 
     def stop_servers(self) -> None:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from redis.exceptions import RedisError
 from rich.prompt import Confirm
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from arena.accounts.service import ensure_admin, reset_password
@@ -27,6 +29,7 @@ from arena.cli.language import _
 from arena.cli.reading import Slug
 from arena.db import migrate as migrate_schema
 from arena.errors import ArenaError
+from arena.logs import set_up_logs
 from arena.queues import Queues
 from arena.runtime import open_runtime
 from arena.settings import Settings
@@ -51,7 +54,7 @@ def migrate(
 
     Works on ARENA_DATABASE_URL, or on the embedded server of the data folder.
     """
-    with use_installation(data, *(("postgres", "redis") if sync else ("postgres",))) as installation:
+    with use_installation(data, *(("postgres", "redis") if sync else ("postgres",))) as installation, _refusals():
         migrate_schema(installation.database_url)
         told = _sync(installation) if sync else {}
     if as_json:
@@ -109,18 +112,30 @@ def _sync(installation: Installation) -> dict[str, object]:
 
 @contextmanager
 def _runtime(installation: Installation) -> Iterator[tuple[Session, Queues]]:
-    """A session and the queues for one command; what the person did wrong becomes a refusal."""
+    """A session and the queues for one command."""
     settings = Settings(database_url=installation.database_url, redis_url=installation.redis_url)
     runtime = open_runtime(settings)
     try:
-        with runtime.sessions() as session:
+        with _refusals(), runtime.sessions() as session:
             yield session, runtime.queues
+    finally:
+        runtime.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the person did wrong, or servers that do not answer, into sentences; logs go to stderr meanwhile."""
+    set_up_logs(Settings().log_format)
+    try:
+        yield
     except ArenaError as error:
         raise Refused(str(error), error.code, error.status) from None
     except ChallengeError as error:
         raise Refused(str(error), "invalid_package") from None
-    finally:
-        runtime.close()
+    except OperationalError as error:
+        raise Refused(_("The database does not answer: {problem}").format(problem=error.orig), "unreachable") from None
+    except RedisError as error:
+        raise Refused(_("Redis does not answer: {problem}").format(problem=error), "unreachable") from None
 
 
 def _show_source(manifest: Manifest, name: str) -> None:

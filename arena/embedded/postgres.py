@@ -67,8 +67,13 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
         settings = (*_SETTINGS, *_QUIET, f"unix_socket_directories={sockets}", *(() if durable else _FORGETFUL))
         command = [str(programs / "postgres"), "-D", str(data), *(f"--{setting}" for setting in settings)]
         process = launch(command, folder, signal.SIGINT, account, lambda: _postgres_pid(data) is not None)
-        _ensure_database(url.format("postgres"))
-        return Server(url.format("arena"), process.pid, process, signal.SIGINT, sockets if sockets != data else None)
+        server = Server(url.format("arena"), process.pid, process, signal.SIGINT, sockets if sockets != data else None)
+        try:
+            _ensure_database(url.format("postgres"))
+        except psycopg.Error as error:
+            server.stop()
+            raise ServerFailed(f"PostgreSQL runs, but refuses the password in {folder / 'password'}: {error}") from None
+        return server
 
 
 def _make_cluster(programs: Path, folder: Path, account: pwd.struct_passwd | None, *, durable: bool) -> None:

@@ -37,15 +37,29 @@ def arena(postgres_url: str, redis_url: str, tmp_path: Path) -> Arena:
     environment |= {"ARENA_DATABASE_URL": postgres_url, "ARENA_REDIS_URL": redis_url}
     environment |= {"ARENA_CHALLENGES_DIR": str(folder)}
 
-    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "arena.cli", *words]
         done = subprocess.run(
-            command, input=stdin, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+            command, input=stdin, env=environment | more, cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
     return run
+
+
+def test_servers_that_do_not_answer_are_named_without_their_passwords(arena: Arena):
+    done = arena("migrate", ARENA_DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x")
+    assert done.returncode == 1
+    assert "The database does not answer" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_without_redis_challenges_are_loaded_all_the_same_and_stdout_stays_a_document(arena: Arena):
+    done = arena("migrate", "--sync", "--json", ARENA_REDIS_URL="redis://:secret@127.0.0.1:1/0")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["prepare"] == ["iris"]  # the scribe sends it once Redis is back
+    assert "secret" not in done.stderr
 
 
 def test_unknown_challenges_sources_and_people_are_refused(arena: Arena):

@@ -162,6 +162,14 @@ def test_the_database_asks_for_its_password(started: Callable[[str], Server]):
         psycopg.connect(f"postgresql://{name}:wrong@{rest}")
 
 
+def test_a_lost_password_is_told_and_the_server_does_not_stay(started: Callable[[str], Server], folder: Path):
+    started("postgres").stop()
+    (folder / "postgres" / "password").write_text("another")
+    with pytest.raises(ServerFailed, match="refuses the password"):
+        start_postgres(folder / "postgres")
+    assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
+
+
 def test_only_the_owner_can_open_the_sockets(started: Callable[[str], Server], folder: Path):
     started("postgres")
     started("redis")
