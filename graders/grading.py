@@ -21,7 +21,7 @@ from graders.scoring import BrokenChallenge
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from graders.columns import Predictions
+    from graders.arrangement import Predictions
     from graders.loading import LoadedChallenge
 
 

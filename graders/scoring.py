@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from challenges.manifest import Manifest, Metric
-    from graders.columns import Predictions
+    from graders.arrangement import Predictions
 
 ERROR_ROWS = 10_000
 """Rows that a standard error is estimated from; with more rows, as many of them evenly spread."""

@@ -20,7 +20,7 @@ from graders.scoring import BrokenChallenge, Scorer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graders.columns import Predictions
+    from graders.arrangement import Predictions
     from graders.loading import LoadedChallenge
 
 FEWEST_ROWS = 5

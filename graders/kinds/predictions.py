@@ -9,7 +9,8 @@ import polars as pl
 from graders import specimens as tables_to_try
 from graders import table_csv, table_jsonl, table_npz, table_parquet
 from graders.alignment import AnswerIndex, align
-from graders.columns import Predictions, arrange, check_sizes, check_sums, convert
+from graders.arrangement import Predictions, arrange
+from graders.columns import check_sizes, check_sums, convert
 from graders.faults import Faults
 from graders.kinds import Specimen
 from graders.tables import Expected, Format, sniff
