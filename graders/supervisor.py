@@ -175,8 +175,12 @@ class Supervisor:
             log.warning("a dead grader's job is not settled", error=repr(error))
 
     def _pause(self, grader: Grader) -> None:
-        """Wait before the next start: not at all after a first failure, longer after each that follows."""
-        is_stable = grader.process.returncode == 0 or time.monotonic() - grader.began > STABLE_SECONDS
+        """Wait before the next start: not at all after a first failure, longer after each that follows.
+
+        One that was killed for what a participant sent has not failed, or a few files would make all others wait.
+        """
+        is_sound = grader.process.returncode == 0 or grader.reason is not None
+        is_stable = is_sound or time.monotonic() - grader.began > STABLE_SECONDS
         self._failures = 0 if is_stable else self._failures + 1
         seconds = min(0.5 * 2 ** (self._failures - 2), LONGEST_PAUSE) if self._failures > 1 else 0.0
         until = time.monotonic() + seconds

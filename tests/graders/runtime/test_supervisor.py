@@ -14,6 +14,7 @@ import pytest
 
 from arena.embedded import start_redis
 from arena.queues import JobState, Queues, connect
+from challenges.errors import Reason
 from challenges.messages import (
     FUNCTION_RECORD_VERDICT,
     QUEUE_GRADE_CPU,
@@ -24,6 +25,7 @@ from challenges.messages import (
     grade_job_id,
     parse_message,
 )
+from graders.supervisor import Grader, Supervisor
 from tests.graders.runtime.installation import Installation, children_of, is_alive, kill_child, wait_for
 
 Process = subprocess.Popen[bytes]
@@ -101,6 +103,18 @@ def test_what_takes_too_long_or_too_much_is_the_participants_fault(place: Instal
         assert verdict.trace is None
     assert found[fine.submission_id].outcome is Outcome.SCORED
     assert supervisor.poll() is None
+
+
+@pytest.mark.parametrize(("reason", "failures"), [(None, 1), (Reason.OUT_OF_MEMORY, 0), (Reason.TIMED_OUT, 0)])
+def test_a_grader_that_was_stopped_for_a_file_comes_back_without_a_pause(
+    place: Installation, reason: Reason | None, failures: int
+):
+    supervisor = Supervisor(place.redis, [], stop_seconds=1)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        grader = Grader(process, -1, place.temporary, reason=reason)
+        process.kill()
+    supervisor._pause(grader)
+    assert supervisor._failures == failures
 
 
 def test_what_hangs_before_grading_is_ours(place: Installation, supervisor: Process):
