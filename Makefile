@@ -8,7 +8,7 @@ PORT ?= 8000
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint fix docs locale gpu bench clean
+.PHONY: help up test lint fix docs locale bench clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,9 +35,6 @@ docs: $(VENV)/.dev  ## Write the generated tables again.
 
 locale: $(VENV)/.dev  ## Collect the sentences to translate into templates/locale.
 	$(BIN)/python -m tests.locale
-
-gpu: $(VENV)/.dev  ## Run the tests that need an accelerator.
-	$(BIN)/pytest -m gpu tests/gpu
 
 bench: $(VENV)/.dev  ## Measure, each beside its reference in the same run. ARGS="grading queue --quick"
 	$(BIN)/python -m tests.bench $(ARGS)
