@@ -25,7 +25,6 @@ POLICY = "; ".join(  # noqa: FLY002 - one directive on each line reads better
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "style-src-attr 'unsafe-inline'",  # the drawings of charts
         "img-src 'self' data:",
         "font-src 'self'",
         "connect-src 'self'",
