@@ -175,14 +175,15 @@ class _Hashed:
         if len(ids) == len(self._ids) and self._has_order(ids):
             return np.arange(len(ids), dtype=np.int32)
         hashes = ids.hash(self._seed).to_numpy()
-        places = self._starts[hashes >> self._shift]
-        met = self._hashes[places]
+        # Every place is inside; `clip` spares numpy the proof, and signed places a conversion.
+        places = self._starts.take((hashes >> self._shift).view(np.int64), mode="clip")
+        met = self._hashes.take(places, mode="clip")
         behind = np.flatnonzero(met < hashes)
         while len(behind):
             places[behind] += 1
             met[behind] = self._hashes[places[behind]]
             behind = behind[met[behind] < hashes[behind]]
-        found = self._positions[places]
+        found = self._positions.take(places, mode="clip")
         is_known = met == hashes
         if not is_known.all():
             found[~is_known] = 0

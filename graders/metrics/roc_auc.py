@@ -67,7 +67,8 @@ def influence(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> NDArr
 
 def _split(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     is_positive = y_true == 1
-    return y_pred[is_positive], y_pred[~is_positive]
+    # Taking places is several times faster than masking in no particular order.
+    return y_pred.take(np.flatnonzero(is_positive)), y_pred.take(np.flatnonzero(~is_positive))
 
 
 def _share_below(ordered: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
