@@ -1,9 +1,9 @@
 """What can go wrong on the web side, as types: each has a status, a stable code, and a sentence.
 
     ArenaError
-    ├── NotFound 404          ├── Forbidden 403 ── ScopeMissing, CsrfFailed, AdminOnly
+    ├── NotFound 404          ├── Forbidden 403 ── ScopeMissing, CsrfFailed, AdminOnly, NotRevealed
     ├── NotLoggedIn 401       ├── Conflict 409 ─── NameTaken, LastAdmin, ChallengeClosed, NotReady, NotStarted
-    ├── Invalid 422           ├── TooLarge 413     └── IdempotencyMismatch
+    ├── Invalid 422           ├── TooLarge 413     └── NotRegradable, IdempotencyMismatch
     ├── UnsupportedType 415   ├── EmptyUpload 422
     └── TooMany 429 ───────── QuotaUsed, RateLimited
 
@@ -148,6 +148,13 @@ class NotReady(Conflict):
 
     code = "not_ready"
     sentence = "The data of {slug} is still being prepared. Try again in a minute."
+
+
+class NotRegradable(Conflict):
+    """The submission waits to be graded already, or was cancelled."""
+
+    code = "not_regradable"
+    sentence = "This submission cannot be graded again: it is waiting already, or was cancelled."
 
 
 class IdempotencyMismatch(Conflict):

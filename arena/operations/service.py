@@ -29,7 +29,7 @@ from arena.catalogue.service import (
     phase_of,
     request_dataset,
 )
-from arena.errors import Conflict, Invalid, NotFound
+from arena.errors import Invalid, NotFound, NotRegradable
 from arena.events import publish
 from arena.gauges import GraderInfo
 from arena.queues import QUEUES, Queues
@@ -46,13 +46,6 @@ SHOWN_DATASETS = 4
 """How many datasets of a challenge are shown, the newest first."""
 
 log = structlog.get_logger(__name__)
-
-
-class NotRegradable(Conflict):
-    """It waits already, or was cancelled."""
-
-    code = "not_regradable"
-    sentence = "This submission cannot be graded again: it is waiting already, or was cancelled."
 
 
 @dataclass(frozen=True)
