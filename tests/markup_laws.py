@@ -37,7 +37,7 @@ class Page(HTMLParser):
         if len(set(names)) < len(names):
             self.faults.append(f"<{tag}> has an attribute twice")
         self.faults += [f"<{tag} {name}> is inline script" for name in names if name.startswith("on")]
-        self.faults += [f"<{tag} style> is an inline style"] * ("style" in given and "svg" not in self.open)
+        self.faults += [f"<{tag} style> is an inline style"] * ("style" in given)
         self._check_element(tag, given)
         if "id" in given:
             self.ids.append(given["id"])
