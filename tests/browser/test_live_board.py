@@ -1,4 +1,4 @@
-"""A leaderboard that is looked at: it follows what happens, and its chart answers to the mouse under a strict policy."""
+"""A leaderboard that is looked at: it follows what happens, and its chart answers under a strict policy."""
 
 from __future__ import annotations
 
