@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, func, select, tuple_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer, joinedload
 
 from arena.accounts.models import User
 from arena.catalogue.models import Challenge, Dataset
 from arena.catalogue.service import check_open, get_challenge, manifest_of
-from arena.errors import EmptyUpload, IdempotencyMismatch, NotFound, NotReady, QuotaUsed
+from arena.errors import EmptyUpload, IdempotencyMismatch, NotFound, QuotaUsed
 from arena.queues import Queues
 from arena.storage import Storage, Stored
 from arena.submissions.models import Status, Submission
@@ -132,48 +131,32 @@ def _add(session: Session, user: User, slug: str, upload: Upload, now: dt.dateti
     """Add the row, not yet committed; or find the one that the idempotency key already names."""
     if not upload.stored.size_bytes:
         raise EmptyUpload(field="file", problem=mark("is empty"))
-    get_challenge(session, slug)
+    challenge = get_challenge(session, slug)
+    # Locks the person's row, so that one key means one submission, in whichever challenges it arrives at once.
     team = get_or_make_team(session, user, slug)
-    # The team's row is the lock on its quota: uploads of one team are counted one after the other.
+    # The team's row is the lock on its quota: uploads of its members are counted one after the other.
     session.execute(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
     sent = _find_sent(session, user, upload.idempotency_key)
-    if sent is None:
-        challenge = _hold_challenge(session, slug)
-        check_open(challenge, now)
-        _check_quota(quota_of(session, challenge, team, now))
-        row = _make_row(challenge, team, session.get_one(User, user.id), upload, now)
-        session.add(row)
-        try:
-            session.flush()
-        except IntegrityError:  # the same key, at the same moment, in another challenge
-            session.close()
-            sent = _find_sent(session, user, upload.idempotency_key)
-            if sent is None:
-                raise
-        else:
-            return row
-    if (sent.slug, sent.digest) != (slug, upload.stored.digest):
-        raise IdempotencyMismatch
-    session.commit()
-    return sent
-
-
-def _hold_challenge(session: Session, slug: str) -> Challenge:
-    """The challenge as it is now, and stays until the commit."""
-    query = select(Challenge).where(Challenge.slug == slug).with_for_update(read=True, of=Challenge)
-    challenge = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-    if challenge is None:
-        raise NotFound(what="challenge")
-    return challenge
+    if sent is not None:
+        if (sent.slug, sent.digest) != (slug, upload.stored.digest):
+            raise IdempotencyMismatch
+        session.commit()
+        return sent
+    # As it is now, and stays until the commit: nobody closes it in between.
+    session.refresh(challenge, with_for_update={"read": True, "of": Challenge})
+    check_open(challenge, now)
+    _check_quota(quota_of(session, challenge, team, now))
+    row = _make_row(challenge, team, session.get_one(User, user.id), upload, now)
+    session.add(row)
+    session.flush()
+    return row
 
 
 def _make_row(challenge: Challenge, team: Team, user: User, upload: Upload, now: dt.datetime) -> Submission:
-    if challenge.dataset is None:
-        raise NotReady(slug=challenge.slug)
     return Submission(
         id=upload.id,
         slug=challenge.slug,
-        dataset_id=challenge.dataset.id,
+        dataset_id=challenge.dataset_id,
         team_id=team.id,
         user_id=user.id,
         idempotency_key=upload.idempotency_key,

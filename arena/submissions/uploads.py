@@ -52,13 +52,14 @@ class Body(Protocol):
 class Arrival:
     """The bytes of a request's body, counted, with an end to patience."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, stall_seconds: float = STALL_SECONDS) -> None:
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise UnsupportedType
         announced = request.headers.get("content-length", "")
         self.announced = int(announced) if announced.isdigit() else None
         self.limit_bytes = FORM_BYTES
         self.told_bytes = FORM_BYTES
+        self._stall_seconds = stall_seconds
         self._stream = request.stream()
         self._seen = 0
         allow_body(request, sys.maxsize)  # counted here instead, since the limit is not known yet
@@ -72,7 +73,7 @@ class Arrival:
     async def next(self) -> bytes:
         """The next bytes; none at the end."""
         try:
-            async with asyncio.timeout(STALL_SECONDS):
+            async with asyncio.timeout(self._stall_seconds):
                 chunk = await anext(self._stream, b"")
         except (ClientDisconnect, TimeoutError):
             raise UploadIncomplete from None

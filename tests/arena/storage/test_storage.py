@@ -168,3 +168,24 @@ def test_urls_of_an_object_store_are_signed_without_asking_it():
     assert url.scheme == "https"
     assert unquote(url.path).endswith("uploads/1/a b.csv")
     assert "X-Amz-Signature=" in url.query
+
+
+def test_an_object_store_keeps_the_same_promises():
+    store = Storage("memory:///")
+    content = os.urandom(20 * MEGABYTE)
+
+    async def work() -> None:
+        with pytest.raises(TooLarge):
+            await store.write("uploads/1/a.csv", pieces(30, MEGABYTE), 20 * MEGABYTE)
+        stored = await store.write("uploads/2/b.csv", of(content), len(content))
+        assert stored.digest == hashlib.sha256(content).hexdigest()
+
+    run(work())
+    store.check()
+    assert store.list_folders("uploads") == ["2"]
+    assert b"".join(store.read("uploads/2/b.csv", 5, 3 * MEGABYTE)) == content[5 : 3 * MEGABYTE]
+    with pytest.raises(FileNotFoundError):
+        store.read("uploads/1/a.csv")
+    store.delete("uploads/1/a.csv")
+    store.delete_folder("uploads/2")
+    assert store.list_folders("uploads") == []

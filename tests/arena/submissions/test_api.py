@@ -98,7 +98,8 @@ class TestRefusals:
         assert code_of(put(api, Content_Type="multipart/form-data; boundary=x")) == (415, "unsupported_type")
 
     def test_a_file_where_a_form_belongs(self, api: httpx.Client):
-        for kind in ("text/csv", "multipart/form-data", "application/x-www-form-urlencoded", ""):
+        endless = f"multipart/form-data; boundary={'x' * 300}"
+        for kind in ("text/csv", "multipart/form-data", "application/x-www-form-urlencoded", "", endless):
             answer = api.post(FLOWERS, content=CONTENT, headers={"Content-Type": kind})
             assert code_of(answer) == (415, "unsupported_type"), kind
 
@@ -200,6 +201,12 @@ def test_names_in_forms_lead_nowhere(api: httpx.Client, desk: Desk):
     assert desk.files() == sorted(names.values())
 
 
+def test_a_name_that_is_not_utf_8_is_read_byte_by_byte(api: httpx.Client):
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="pr\xe9dit.csv"\r\n\r\nid\r\n--x--\r\n'
+    sent = api.post(FLOWERS, content=form, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert sent.json()["filename"] == "prédit.csv"
+
+
 def test_a_download_is_saved_and_never_shown(api: httpx.Client):
     page = b"<script>alert(document.cookie)</script>"
     answer = api.get(put(api, "预测.html", page).json()["links"]["file"])
@@ -296,7 +303,7 @@ class TestSight:
         sent = desk.submit(ada)
         facts: dict[str, str | int | float] = {
             "row": 17,
-            "column": "probability",
+            "column": "p",
             "value": "{x}<b>",
             "expected": "[0, 1]",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 import threading
@@ -13,10 +14,14 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.types import Message
 
 from arena.accounts.models import User
 from arena.app import Site
+from arena.errors import UploadIncomplete
 from arena.submissions.models import Submission
+from arena.submissions.uploads import Arrival
 from challenges.manifest import Limits
 from tests.arena.submissions.conftest import CONTENT, Desk
 from tests.eventually import eventually
@@ -149,6 +154,28 @@ class TestBrokenOff:
             line.sendall(b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + bytes(MEGABYTE))
             eventually(lambda: any((desk.folder / "uploads").glob("*/*")))
         nothing_stays(desk)
+
+
+def test_an_upload_that_stalls_is_broken_off():
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits so long")
+
+    async def wait() -> None:
+        arrival = Arrival(Request({"type": "http", "headers": []}, receive), stall_seconds=0.01)
+        with pytest.raises(UploadIncomplete):
+            await arrival.next()
+
+    asyncio.run(wait())
+
+
+def test_a_server_that_calls_a_short_body_whole_is_not_believed():
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [(b"content-length", b"5")]
+    with pytest.raises(UploadIncomplete):
+        asyncio.run(Arrival(Request({"type": "http", "headers": headers}, receive)).next())
 
 
 def test_a_slow_upload_keeps_no_database_connection_and_no_thread(

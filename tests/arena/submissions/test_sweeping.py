@@ -16,6 +16,7 @@ from arena.accounts.models import User
 from arena.queues import Queues
 from arena.storage import Storage
 from arena.submissions.models import Status, Submission
+from arena.submissions.schemas import Place, find_place
 from arena.submissions.service import record, send, sweep
 from challenges.manifest import Manifest
 from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU, GradeJob, Verdict, grade_job_id, parse_message
@@ -83,6 +84,13 @@ def test_without_redis_the_sweep_comes_again(desk: Desk, ada: User, redis: Redis
     with Redis(host="127.0.0.1", port=1) as away:
         assert sweep(desk.db, Queues(away), desk.storage, now_of(desk.db) + LATER) == 0
     assert sweep_later(desk) == 1
+
+
+def test_without_redis_a_place_in_the_queue_is_unknown(desk: Desk, ada: User):
+    sent = desk.submit(ada)
+    assert find_place(desk.queues, sent, desk.challenge).position == 1
+    with Redis(host="127.0.0.1", port=1) as away:
+        assert find_place(Queues(away), sent, desk.challenge) == Place()
 
 
 def test_the_job_says_all_that_a_grader_needs(desk: Desk, ada: User, redis: Redis):

@@ -9,8 +9,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from arena.accounts.models import User
-from arena.submissions.tidying import remove_orphans
+from arena.runtime import open_runtime
+from arena.settings import Settings
+from arena.submissions.tidying import remove_orphans, tidy
 from tests.arena.submissions.conftest import Desk
+from tests.factories import NOON
 
 
 def id_made_at(at: dt.datetime, number: int = 1) -> UUID:
@@ -38,3 +41,11 @@ def test_only_old_uploads_without_a_submission_go(desk: Desk, ada: User, db: Ses
 
 def test_without_uploads_there_is_nothing_to_do(desk: Desk, db: Session):
     assert remove_orphans(db, desk.storage, dt.datetime.now(dt.UTC)) == 0
+
+
+def test_a_database_that_is_away_stops_no_start(desk: Desk, settings: Settings):
+    left = leave(desk.folder, id_made_at(NOON - dt.timedelta(days=400)))
+    runtime = open_runtime(settings.model_copy(update={"database_url": "postgresql://127.0.0.1:1/none"}))
+    tidy(runtime)
+    runtime.close()
+    assert left.exists()
