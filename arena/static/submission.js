@@ -12,7 +12,7 @@ function number(value) {
 }
 
 function waitText(seconds) {
-  if (seconds === null) return "";
+  if (!seconds) return "";
   if (seconds < 90) return fill(waiting.dataset.textSeconds, { count: number(Math.ceil(seconds)) });
   return fill(waiting.dataset.textMinutes, { count: number(Math.ceil(seconds / 60)) });
 }
