@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from arena.accounts.models import User
 from arena.settings import Settings
+from tests.arena.cli.conftest import bare_environment
 from tests.factories import (
     PASSWORD,
     make_challenge,
@@ -47,8 +47,8 @@ def arena(site_url: str, tmp_path: Path) -> Arena:
     """Runs `arena` as a person of their own, with a home of their own."""
     home = tmp_path / "home"
     home.mkdir()
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
-    environment |= {"LANG": "C.UTF-8", "ARENA_SERVER": site_url, "PYTHONWARNINGS": "error"}
+    environment = bare_environment(home) | {"XDG_CONFIG_HOME": str(home / "config")}
+    environment |= {"ARENA_SERVER": site_url, "PYTHONWARNINGS": "error"}
 
     def run(*words: str, stdin: str = "", **more: str) -> Done:
         command = [sys.executable, "-m", "arena.cli", *words]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from arena.catalogue.models import Challenge, Dataset
 from arena.errors import WrongPassword
 from arena.settings import CHALLENGES_DIR
 from challenges.catalogue import load_package
+from tests.arena.cli.conftest import bare_environment
 from tests.factories import PASSWORD, make_user
 
 Arena = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,8 +33,7 @@ def arena(postgres_url: str, redis_url: str, tmp_path: Path) -> Arena:
     folder.mkdir()
     shutil.copytree(CHALLENGES_DIR / "iris", folder / "iris", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHALLENGES_DIR / "path.toml", folder)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-    environment |= {"ARENA_DATABASE_URL": postgres_url, "ARENA_REDIS_URL": redis_url}
+    environment = bare_environment(tmp_path) | {"ARENA_DATABASE_URL": postgres_url, "ARENA_REDIS_URL": redis_url}
     environment |= {"ARENA_CHALLENGES_DIR": str(folder)}
 
     def run(*words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
