@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from arena.clock import Now
-from arena.deps import Db, Visitor
+from arena.deps import Db, Visitor, get_visitor
 from arena.home.service import Wish, list_recent, list_steps, narrow, progress_of
 from arena.rendering import render
 
@@ -28,7 +28,14 @@ def show_home(request: Request, db: Db, visitor: Visitor, now: Now) -> HTMLRespo
 
 @router.get("/challenges")
 def show_challenges(  # noqa: PLR0913, PLR0917 - each is a field of the filter's form
-    request: Request, db: Db, visitor: Visitor, now: Now, stage: Word = "", tag: Word = "", state: Word = "", q: Word = ""
+    request: Request,
+    db: Db,
+    visitor: Visitor,
+    now: Now,
+    stage: Word = "",
+    tag: Word = "",
+    state: Word = "",
+    q: Word = "",
 ) -> HTMLResponse:
     """All challenges by stage, narrowed by stage, topic, state and words."""
     everything = list_steps(db, request.app.state.settings.challenges_dir, visitor.user, now)
@@ -38,7 +45,7 @@ def show_challenges(  # noqa: PLR0913, PLR0917 - each is a field of the filter's
     return render(request, "home/challenges.html", steps=steps, everything=everything, tags=tags, wish=wish)
 
 
-@router.get("/about")
-def show_about(request: Request, visitor: Visitor) -> HTMLResponse:
+@router.get("/about", dependencies=[Depends(get_visitor)])
+def show_about(request: Request) -> HTMLResponse:
     """What Arena is, how scores come about, what is kept."""
     return render(request, "home/about.html")
