@@ -21,7 +21,7 @@ FLAGS = [
 ]
 
 
-# Not for the whole session: while Playwright lives, its event loop runs in this thread, and no other test could start one.
+# Not for the whole session: the event loop that Playwright keeps in this thread lets no later test start one.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
