@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+
+import vl_convert
 
 IDLE_SECONDS = 60.0
 PATIENCE_SECONDS = 20.0
-"""How long one drawing may take, the start of the process included."""
 
 
 class DrawingFailed(Exception):
@@ -27,9 +27,11 @@ class Drawer:
 
     Args:
         idle_seconds: How long a process waits for the next drawing before it ends.
+        patience_seconds: How long one drawing may take, the start of the process included.
     """
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._patience_seconds = patience_seconds
         self._command = [sys.executable, "-m", "arena.drawing", str(idle_seconds)]
         self._lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
@@ -47,10 +49,10 @@ class Drawer:
         """
         question = json.dumps([spec, version, dates]).encode() + b"\n"
         with self._lock:
-            answer = self._ask(question) or self._ask(question)  # the first one may just have ended
-        if not answer:
+            found = self._ask(question) or self._ask(question)  # the first one may just have ended
+        if not found:
             raise DrawingFailed("the drawing process does not answer")
-        told: dict[str, str] = json.loads(answer)
+        told: dict[str, str] = json.loads(found)
         if "svg" not in told:
             raise DrawingFailed(told["problem"])
         return told["svg"]
@@ -69,10 +71,10 @@ class Drawer:
         with suppress(OSError):
             process.stdin.write(question)
             process.stdin.flush()
-            if select.select([process.stdout], [], [], PATIENCE_SECONDS)[0]:
-                answer = process.stdout.readline()
-                if answer.endswith(b"\n"):
-                    return answer
+            if select.select([process.stdout], [], [], self._patience_seconds)[0]:
+                line = process.stdout.readline()
+                if line.endswith(b"\n"):
+                    return line
         self._end()
         return b""
 
@@ -99,20 +101,22 @@ class Drawer:
 
 def main(idle_seconds: float) -> None:
     """Answer drawings until the parent closes the pipe, or nothing is asked for a while."""
-    import vl_convert  # noqa: PLC0415 - the parent imports this module too, and stays small
-
     while select.select([sys.stdin.buffer], [], [], idle_seconds)[0]:
         line = sys.stdin.buffer.readline()
         if not line:
             return
-        spec, version, dates = json.loads(line)
-        answer: dict[str, Any] = {}
-        try:
-            answer["svg"] = vl_convert.vegalite_to_svg(spec, vl_version=version, time_format_locale=dates)
-        except ValueError as error:
-            answer["problem"] = str(error)
-        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.write(answer(line))
         sys.stdout.buffer.flush()
+
+
+def answer(line: bytes) -> bytes:
+    """Draw what a line asks for, or tell why not."""
+    spec, version, dates = json.loads(line)
+    try:
+        told = {"svg": vl_convert.vegalite_to_svg(spec, vl_version=version, time_format_locale=dates)}
+    except ValueError as error:
+        told = {"problem": str(error)}
+    return json.dumps(told).encode() + b"\n"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from arena.charts import SPEC_VERSION, chart_svg, score_chart
-from arena.drawing import Drawer, DrawingFailed
+from arena.drawing import Drawer, DrawingFailed, answer
 from arena.translations import ENGLISH
 
 SPEC = json.dumps(score_chart([{"at": "2026-05-01T10:00:00Z", "score": 1.0, "best": 1.0}], "Score", "Best", "Time"))
@@ -43,6 +44,21 @@ def test_a_wrong_spec_is_told_and_the_process_lives_on(drawer: Drawer):
     pid = pid_of(drawer)
     assert drawer.draw(SPEC, SPEC_VERSION, "en-US").startswith("<svg")
     assert pid_of(drawer) == pid
+
+
+@pytest.mark.parametrize("program", ["import time; time.sleep(60)", "", "print('half a line', end='')"])
+def test_a_process_that_does_not_answer_is_given_up(program: str):
+    drawer = Drawer(patience_seconds=0.3)
+    drawer._command = [sys.executable, "-c", program]
+    with pytest.raises(DrawingFailed, match="does not answer"):
+        drawer.draw(SPEC, SPEC_VERSION, "en-US")
+    assert drawer.process is None
+
+
+def test_a_line_is_answered_by_a_line():
+    told = json.loads(answer(json.dumps([SPEC, SPEC_VERSION, "zh-CN"]).encode()))
+    assert told["svg"].startswith("<svg")
+    assert "problem" in json.loads(answer(json.dumps(['{"mark": 7}', SPEC_VERSION, "zh-CN"]).encode()))
 
 
 def test_a_page_goes_without_a_drawing_that_fails():
