@@ -15,6 +15,7 @@ from arena.app import Site
 from arena.catalogue.models import Challenge, ChallengeState
 from arena.submissions.models import Status
 from arena.teams.models import Team
+from arena.vega import ADDRESS
 from challenges.catalogue import SECTIONS
 from tests.arena.pages.conftest import make_described, score
 from tests.factories import PASSWORD, make_admin, make_dataset, make_manifest, make_submission, make_user
@@ -275,3 +276,23 @@ class TestCost:
         finally:
             event.remove(app.state.engine, "before_cursor_execute", hear)
         return len([sentence for sentence in asked if sentence.lstrip().upper().startswith("SELECT")])
+
+
+class TestScripts:
+    """Scripts and style sheets, as a page names them."""
+
+    def test_what_a_page_names_is_there_and_may_be_kept_for_ever(self, client: httpx.Client):
+        named = [address for address in get(client, "/").addresses if address.startswith("/static/")]
+        assert named
+        for address in named:
+            answer = client.get(address)
+            assert answer.status_code == 200
+            assert "immutable" in answer.headers["cache-control"]
+
+    def test_vega_comes_small_where_the_browser_takes_it(self, client: httpx.Client):
+        packed = client.head(ADDRESS, headers={"Accept-Encoding": "gzip"})
+        plain = client.head(ADDRESS, headers={"Accept-Encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+        assert "Accept-Encoding" in plain.headers["vary"]
+        assert plain.headers["content-type"].startswith("text/javascript")
