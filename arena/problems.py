@@ -68,6 +68,26 @@ THINGS = [
     mark("job"),
 ]
 """What `NotFound(what=…)` can name."""
+FIELDS = [
+    mark("username"),
+    mark("password"),
+    mark("old_password"),
+    mark("email"),
+    mark("name"),
+    mark("message"),
+    mark("language"),
+    mark("deadline"),
+    mark("state"),
+    mark("role"),
+    mark("source"),
+    mark("scopes"),
+    mark("lifetime"),
+    mark("expires_at"),
+    mark("accept_licence"),
+    mark("form"),
+    mark("cursor"),
+]
+"""What `Invalid(field=…)` can name, in the reader's words."""
 
 PROBLEMS = {
     "missing": mark("is missing"),
