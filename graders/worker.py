@@ -21,7 +21,6 @@ from types import FrameType
 
 import structlog
 
-from challenges.messages import QUEUE_GRADE_GPU
 from graders.settings import GraderSettings, get_settings
 from graders.supervisor import Supervisor
 from graders.tasks import connect
@@ -76,11 +75,10 @@ def run_grader(settings: GraderSettings, pipe: int, folder: str) -> int:
         log.exception("the self-test failed: this grader would judge wrongly, and does not listen")
         return SELF_TEST_FAILED
     queues = [name.strip() for name in settings.queues.split(",") if name.strip()]
-    device = "gpu" if QUEUE_GRADE_GPU in queues else "cpu"
     with connect(settings.redis_url) as redis:
-        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}", device)
+        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}")
         log.info("the grader listens", queues=queues, kinds=kinds, version=grader_version())
-        facts = {"version": grader_version(), "device": device}
+        facts = {"version": grader_version(), "device": desk.device}
         listen(redis, queues, desk.functions(), stop, desk.reporter, facts)
     return 0
 
