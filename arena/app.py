@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
@@ -43,6 +44,8 @@ from arena.submissions import pages as submissions_pages
 from arena.submissions.tidying import tidy
 
 API = "/api/v1"
+CLOSERS = 8
+"""How many threads give connections back."""
 APIS = (accounts_api, catalogue_api, leaderboard_api, submissions_api, operations_api)
 PAGES = (
     home_pages,
@@ -104,6 +107,7 @@ def open_state(app: Site, settings: Settings) -> None:
     state.storage = Storage(settings.storage_url)
     state.hub = Hub(settings.database_url)
     state.limits = Limits(settings, runtime.redis)
+    state.closers = CapacityLimiter(CLOSERS)
     state.identify = make_identify(settings.session_days)
     state.meters = Meters()
     guard = Guard(app.answer, count=state.meters.count, https_only=settings.secure_cookies)
@@ -131,6 +135,7 @@ def add_routes(app: Site) -> None:
 async def run(app: FastAPI) -> AsyncIterator[None]:
     """Tidy up, listen for changes while the process lives, and give every connection back at its end."""
     tidying = asyncio.create_task(run_in_threadpool(tidy, app.state.runtime))
+    app.state.closers = CapacityLimiter(CLOSERS)
     await app.state.hub.start()
     try:
         yield

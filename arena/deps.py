@@ -9,9 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, cast
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from anyio import to_thread
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 from redis import Redis
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -88,18 +92,43 @@ Identify = Callable[[Session, Credentials, dt.datetime], Identity]
 
 
 async def get_db(request: Request) -> AsyncIterator[Session]:
-    """A session that is closed before the answer leaves; services commit, this never does."""
+    """A session that is closed before the answer leaves; services commit, this never does.
+
+    Closing has threads of its own: those of the routes may all be waiting for the connection that this gives back.
+    """
     session: Session = request.app.state.sessions()
     try:
         yield session
     finally:
         if session.in_transaction():
-            await run_in_threadpool(session.close)
+            await to_thread.run_sync(session.close, limiter=request.app.state.closers)
         else:
             session.close()
 
 
 Db = Annotated[Session, Depends(get_db, scope="function")]
+
+
+class BriefRoute(APIRoute):
+    """A route that gives its connection back in the thread that used it: its answer is put together in another one.
+
+    Were it kept in between, a hundred readers at once would all wait: some for threads, the others for connections.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint if iscoroutinefunction(endpoint) else _giving_back(endpoint), **options)
+
+
+def _giving_back(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(endpoint)
+    def call(**values: Any) -> Any:
+        answer = endpoint(**values)
+        for session in values.values():
+            if isinstance(session, Session) and not (session.new or session.dirty or session.deleted):
+                session.commit()  # of what was only read
+        return answer
+
+    return call
 
 
 def session_cookie(settings: Settings) -> str:
@@ -131,10 +160,17 @@ async def recognise(request: Request, db: Session, now: dt.datetime) -> Identity
     credentials = read_credentials(request)
     identity = Identity()
     if credentials.token is not None or credentials.secret:
-        identity = await run_in_threadpool(request.app.state.identify, db, credentials, now)
+        identity = await run_in_threadpool(_identify, request, db, credentials, now)
     request.state.identity = identity
     if identity.new_secret:
         set_session_cookie(request, identity.new_secret)
+    return identity
+
+
+def _identify(request: Request, db: Session, credentials: Credentials, now: dt.datetime) -> Identity:
+    identify: Identify = request.app.state.identify
+    identity = identify(db, credentials, now)
+    db.commit()  # gives the connection back: who keeps one while waiting for a thread stops everybody in the end
     return identity
 
 

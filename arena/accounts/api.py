@@ -12,10 +12,10 @@ from arena.accounts.entering import enter
 from arena.accounts.models import User
 from arena.accounts.schemas import LoginIn, LoginOut, RegisterIn, TokenIn, TokenList, TokenMade, TokenOut, UserOut
 from arena.clock import Now
-from arena.deps import AnyoneLoggedIn, Db, Person, limit_registration
+from arena.deps import AnyoneLoggedIn, BriefRoute, Db, Person, limit_registration
 from arena.errors import PasswordMustChange
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(route_class=BriefRoute, tags=["accounts"])
 LOGIN_LASTS = dt.timedelta(days=90)
 
 

@@ -11,14 +11,14 @@ from arena.catalogue.models import Challenge
 from arena.catalogue.schemas import ChallengeDetail, ChallengeOut, FilesOut
 from arena.catalogue.service import check_started, get_challenge, page_of_challenges
 from arena.clock import Now
-from arena.deps import Db, get_storage
+from arena.deps import BriefRoute, Db, get_storage
 from arena.errors import NotReady
 from arena.paging import LARGEST_PAGE, Page, decode_cursor, encode_cursor
 from arena.problems import MEDIA_TYPE, Problem
 from arena.storage import Storage
 from arena.translations import choose_language
 
-router = APIRouter(tags=["challenges"])
+router = APIRouter(route_class=BriefRoute, tags=["challenges"])
 
 Slug = Annotated[str, Path(description="The challenge.", examples=["iris"])]
 Name = Annotated[str, Path(description="A file that `files` lists.", examples=["train.csv"])]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from arena.catalogue.service import get_challenge, manifest_of
 from arena.clock import Now
-from arena.deps import Db, Identity, Person, Visitor, get_redis
+from arena.deps import BriefRoute, Db, Identity, Person, Visitor, get_redis
 from arena.errors import NotFound
 from arena.leaderboard.models import Board
 from arena.leaderboard.schemas import BoardOut, HistoryOut, RowOut
@@ -20,7 +20,7 @@ from arena.problems import Problem
 from arena.teams.service import find_team
 from arena.translations import choose_language
 
-router = APIRouter(tags=["leaderboard"])
+router = APIRouter(route_class=BriefRoute, tags=["leaderboard"])
 
 Slug = Annotated[str, Path(description="The challenge.", examples=["iris"])]
 Side = Annotated[Board, Query(description="`private` answers 403 before the deadline.")]

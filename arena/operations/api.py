@@ -13,7 +13,7 @@ from arena.accounts.models import User
 from arena.catalogue.models import ChallengeState
 from arena.catalogue.service import set_deadline, set_state
 from arena.clock import Now
-from arena.deps import Db, get_queues, get_storage
+from arena.deps import BriefRoute, Db, get_queues, get_storage
 from arena.operations import service
 from arena.operations.access import ADMINISTRATOR, ORGANISER
 from arena.operations.schemas import (
@@ -36,6 +36,7 @@ from arena.storage import Storage
 from arena.submissions.models import Submission
 
 router = APIRouter(
+    route_class=BriefRoute,
     prefix="/admin",
     tags=["operations"],
     responses={401: {"model": Problem}, 403: {"model": Problem, "description": "Not yours to see or do."}},

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from arena.catalogue.service import get_challenge, list_challenges
 from arena.clock import Now
-from arena.deps import Db, Person, get_queues, get_storage, limit_api
+from arena.deps import BriefRoute, Db, Person, get_queues, get_storage, limit_api
 from arena.errors import NotFound
 from arena.paging import LARGEST_PAGE, Page, decode_cursor, encode_cursor
 from arena.problems import Problem
@@ -27,7 +27,7 @@ from arena.submissions.service import get_submission, list_submissions
 from arena.submissions.uploads import FormBody, RawBody
 from arena.translations import choose_language
 
-router = APIRouter(tags=["submissions"], dependencies=[Depends(limit_api)])
+router = APIRouter(route_class=BriefRoute, tags=["submissions"], dependencies=[Depends(limit_api)])
 
 Slug = Annotated[str, Path(description="The challenge.", examples=["iris"])]
 Filename = Annotated[str, Path(description="Name of the file; its suffix tells the format.", examples=["mine.csv"])]
