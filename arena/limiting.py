@@ -31,6 +31,7 @@ class Limits:
         storage = RedisStorage("redis://", connection_pool=redis.connection_pool, key_prefix="arena:limit")
         self._windows = MovingWindowRateLimiter(storage)
         self.login = parse(settings.rate_login)
+        self.login_of_name = type(self.login)(3 * self.login.amount, self.login.multiples, self.login.namespace)
         self.read = parse(settings.rate_read)
         self.write = parse(settings.rate_write)
 

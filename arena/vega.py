@@ -39,7 +39,13 @@ def bundle(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return _unpack(folder)
     except OSError:
-        return _unpack(Path(tempfile.mkdtemp(prefix="arena-vega-")))
+        return _unpack(Path(_fallback().name))
+
+
+@lru_cache
+def _fallback() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes when the process does."""
+    return tempfile.TemporaryDirectory(prefix="arena-vega-", ignore_cleanup_errors=True)
 
 
 def _unpack(folder: Path) -> Path:

@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.real_data import serve_real_files
+
 ROOT = Path(__file__).resolve().parents[1]
 ARENA = str(Path(sys.executable).with_name("arena"))
 CHALLENGES = ("iris", "house_prices")
@@ -110,11 +112,13 @@ def installation() -> Iterator[Installation]:
         "ARENA_RATE_WRITE": "10000/minute",
     }
     running = Installation(home / "data", free_port(), environment)
-    try:
-        running.start()
-        for slug in CHALLENGES:
-            running.wait_until_open(slug)
-        yield running
-    finally:
-        running.stop()
-        shutil.rmtree(home, ignore_errors=True)
+    with serve_real_files() as mirror:
+        environment["ARENA_SOURCE_BASE_URL"] = mirror
+        try:
+            running.start()
+            for slug in CHALLENGES:
+                running.wait_until_open(slug)
+            yield running
+        finally:
+            running.stop()
+            shutil.rmtree(home, ignore_errors=True)

@@ -25,6 +25,8 @@ def enter(request: Request, session: Session, username: str, password: str) -> U
     limits: Limits = request.app.state.limits
     who = address_of(request)
     limits.check_room(limits.login, "login", who)
+    # counted before the password is looked at, so that guesses sent all at once do not all find room
+    limits.check(limits.login_of_name, "login-name", f"{who} {username[:64].casefold()}")
     try:
         return service.log_in(session, username, password)
     except WrongPassword:

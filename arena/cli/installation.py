@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ class Installation:
             file.truncate(0)
             file.write(json.dumps({"pid": os.getpid(), "url": url}))
             file.flush()
+            self._sweep_temporary()
             yield
             file.truncate(0)
 
@@ -135,7 +137,13 @@ class Installation:
             "ARENA_QUEUES": self.settings.queues or queues,
             "ARENA_STOP_SECONDS": str(self.settings.stop_seconds),
         }
-        return environment_of(GRADER_VARIABLES, given)
+        return environment_of(GRADER_VARIABLES, given) | {"TMPDIR": str(self.folder / "run" / "tmp")}
+
+    def _sweep_temporary(self) -> None:
+        """Empty the folder where graders work on uploads: one that was killed cleans up nothing."""
+        folder = self.folder / "run" / "tmp"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
 
     @property
     def _storage_url(self) -> str:

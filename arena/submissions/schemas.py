@@ -176,7 +176,7 @@ def _facts_of(submission: Submission, challenge: Challenge, language: str, now: 
         facts[f"{side}_error"] = _rounded(error, decimals) if may_see else None
         secondary = getattr(submission, f"{side}_secondary") if may_see else {}
         facts[f"{side}_secondary"] = {
-            name: round(value, digits.get(name, decimals)) for name, value in secondary.items()
+            name: _rounded(value, digits.get(name, decimals)) for name, value in secondary.items()
         }
     return facts
 
@@ -201,5 +201,9 @@ def _provenance_of(submission: Submission) -> ProvenanceOut | None:
     return ProvenanceOut(**known)
 
 
+SHOWN_DIGITS = 6
+"""Significant digits of a shown score: each more would tell something about single hidden rows."""
+
+
 def _rounded(value: float | None, decimals: int) -> float | None:
-    return None if value is None else round(value, decimals)
+    return None if value is None else float(f"{round(value, decimals):.{SHOWN_DIGITS}g}")

@@ -1,7 +1,4 @@
-"""Real data: loaders proven on the files themselves, served on loopback, and on small files that are broken.
-
-The real files are not part of the repository. Where they are absent, tests that need them skip and say so.
-"""
+"""Real data: loaders proven on the files themselves, served on loopback, and on small files that are broken."""
 
 from __future__ import annotations
 
@@ -9,10 +6,7 @@ import gzip
 import io
 import struct
 import tarfile
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -22,36 +16,15 @@ import pytest
 from challenges._generators.keys import Keys
 from challenges.errors import InvalidSource
 from challenges.messages import Outcome
-from tests.challenges.workshop import CHALLENGES, ROOT, SECRET, Prepared, Workshop, load_part, load_script
-
-REAL = ROOT.parent / "shared" / "data"
-needs_files = pytest.mark.skipif(not REAL.is_dir(), reason="the real data sets are not at ../shared/data")
-
-
-class FilesByName(SimpleHTTPRequestHandler):
-    """Serves every file below a folder by its plain name, whatever folder the address names."""
-
-    def translate_path(self, path: str) -> str:
-        name = path.rpartition("/")[2]
-        found = sorted(Path(self.directory).rglob(name))
-        return str(found[0] if found else Path(self.directory) / "absent")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_part, load_script
+from tests.real_data import REAL, needs_files, serve_real_files
 
 
 @pytest.fixture
 def mirror() -> Iterator[str]:
     """Address of a server of the real files."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(FilesByName, directory=str(REAL)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_real_files() as url:
+        yield url
 
 
 def check_real(made: Prepared, hidden: int, train: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -131,6 +132,14 @@ class TestLimits:
         assert "Try again in" in page.text
         assert int(limited.post("/api/v1/login", json=body).headers["retry-after"]) <= 60
         assert limited.get("/login").status_code == 200
+
+    def test_guesses_sent_all_at_once_do_not_all_find_room(self, limited: httpx.Client, db: Session):
+        make_user(db, "ada")
+        body = {"username": "ada", "password": "wrong password"}
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: limited.post("/api/v1/login", json=body).status_code, range(40)))
+        assert answers.count(401) <= 9  # three times the limit, however they overlap
+        assert answers.count(429) == 40 - answers.count(401)
 
     def test_a_class_that_logs_in_behind_one_address_is_not_held_up(self, limited: httpx.Client, db: Session):
         make_user(db, "ada")
