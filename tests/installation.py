@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -33,7 +33,6 @@ class Installation:
     port: int
     environment: dict[str, str]
     process: subprocess.Popen[str] | None = None
-    output: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
