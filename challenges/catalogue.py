@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from challenges.errors import InvalidManifest
-from challenges.manifest import SLUG_PATTERN, Manifest, Text, load_manifest
+from challenges.manifest import SLUG_PATTERN, Manifest, load_manifest
+from challenges.texts import Text
 from challenges.records import RecordError, parse_record
 
 MANIFEST_FILE = "challenge.toml"

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from challenges.errors import InvalidManifest
+from challenges.model import MODEL_KINDS, ModelSpec, check_model
 from challenges.records import RecordError, parse_record
+from challenges.texts import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +45,6 @@ class ColumnType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Text:
-    """A short text in both languages."""
-
-    en: str
-    """English."""
-    zh: str
-    """Chinese (simplified)."""
-
-
-@dataclass(frozen=True)
 class Limits:
     """What one submission may cost."""
 
@@ -78,6 +70,8 @@ class Metric:
     """Submitted columns handed to the metric: one for labels and numbers, the class probabilities in label order."""
     answer: str = ""
     """Column of the hidden answers; empty: the first of `columns`."""
+    answers: list[str] = field(default_factory=list)
+    """Several columns of the hidden answers, for a metric that compares rows of numbers; instead of `answer`."""
     params: dict[str, str | int | float] = field(default_factory=dict)
     """Further arguments of the metric."""
     decimals: int = 4
@@ -219,7 +213,7 @@ class Manifest:
     metric: Metric
     """What decides the rank."""
     submission: Table
-    """What participants send."""
+    """What participants send; where they send a model, the predictions that are read of it."""
     thresholds: Thresholds
     """Scores of the levels pass, good and excellent."""
     data_licence: str
@@ -238,6 +232,8 @@ class Manifest:
     """What one submission may cost."""
     device: str = "cpu"
     """`cpu` or `gpu`: which queue grades it."""
+    model: ModelSpec | None = None
+    """The models that are taken, for kinds `onnx`, `weights` and `torchscript`."""
     tags: list[str] = field(default_factory=list)
     """Words to find it by."""
     opens_at: datetime | None = None
@@ -280,6 +276,11 @@ def check_manifest(manifest: Manifest) -> None:
         _require(is_label == bool(column.labels), f"column {column.name}: labels go with type label")
     for at in (manifest.opens_at, manifest.deadline):
         _require(at is None or at.tzinfo is not None, "opens_at and deadline need a UTC offset")
+    is_model = manifest.kind in MODEL_KINDS
+    _require(is_model == (manifest.model is not None), "a [model] table goes with kinds " + ", ".join(MODEL_KINDS))
+    if manifest.model is not None:
+        _require(manifest.kind in manifest.model.formats, "model.formats must list the challenge's kind")
+        check_model(manifest.model, names)
     _check_thresholds(manifest)
 
 

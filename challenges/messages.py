@@ -121,6 +121,9 @@ class Verdict:
     """Number of all faults, at least ``len(faults)``."""
     diagnostics: list[dict[str, Any]] = field(default_factory=list)
     """Public-side diagnostics, each `{"kind": …, "title": {"en": …, "zh": …}, …}`."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What a submitted model costs: `parameters`, `weight_bytes`, `macs` (of one row), `latency_ms` (of one row, median),
+    `latency_ratio` (to a reference model timed in turn with it) and `peak_bytes` (of memory)."""
     provenance: Provenance | None = None
     trace: str | None = None
     """Python traceback, when failed. For the operator only."""

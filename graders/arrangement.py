@@ -21,6 +21,11 @@ class Predictions:
     """All number columns, shape (columns, rows); `columns` holds views of it."""
     numbers: list[str] = field(default_factory=list)
     """Names of the block's rows."""
+    extras: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """What diagnostics may read beyond the columns: a model's finer outputs, one row per hidden row, in their order;
+    names that begin with `shown_` are of rows that are shown and not scored."""
+    attachments: dict[str, str] = field(default_factory=dict)
+    """Texts that came beside a model, by file name; never scored."""
 
     def has(self, name: str) -> bool:
         """Whether the column was submitted."""

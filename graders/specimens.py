@@ -13,7 +13,8 @@ import polars as pl
 from numpy.lib import format as npy
 
 from challenges.errors import Reason
-from challenges.manifest import Column, ColumnType, Direction, Limits, Manifest, Metric, Table, Text, Thresholds
+from challenges.manifest import Column, ColumnType, Direction, Limits, Manifest, Metric, Table, Thresholds
+from challenges.texts import Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,7 +19,8 @@ from arena.leaderboard.models import Board, Standing
 from arena.submissions.models import Status, Submission
 from arena.teams.models import Membership, Team
 from challenges.catalogue import Stage, load_stages
-from challenges.manifest import Manifest, Text
+from challenges.manifest import Manifest
+from challenges.texts import Text
 
 RECENT = 8
 """Number of recent results on the front page."""

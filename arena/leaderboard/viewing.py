@@ -16,7 +16,8 @@ from arena.formatting import format_iso
 from arena.leaderboard.models import Board, Standing
 from arena.leaderboard.recording import SUBMISSIONS, sort_key_of
 from arena.leaderboard.service import BoardPage, RankedRow, TeamHistory
-from challenges.manifest import Manifest, Text
+from challenges.manifest import Manifest
+from challenges.texts import Text
 
 LEADERS = 5
 """How many teams the chart follows beside the reader's own."""

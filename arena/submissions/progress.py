@@ -9,7 +9,8 @@ from typing import Any
 
 from arena.catalogue.levels import Level, levels_of
 from arena.formatting import format_iso
-from challenges.manifest import Direction, Manifest, Text
+from challenges.manifest import Direction, Manifest
+from challenges.texts import Text
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from arena.app import Site
 from arena.catalogue.models import ChallengeState
-from challenges.manifest import Source, SourceFile, Text
+from challenges.manifest import Source, SourceFile
+from challenges.texts import Text
 from tests.factories import make_challenge, make_dataset, make_manifest
 
 URL = "/api/v1/challenges"

@@ -9,7 +9,8 @@ from uuid import uuid4
 from arena.leaderboard.models import Board
 from arena.leaderboard.service import BoardPage, Point, RankedRow, TeamHistory
 from arena.leaderboard.viewing import Marker, curves_of, followed, lines_of, markers_of
-from challenges.manifest import Baseline, Direction, Manifest, Text
+from challenges.manifest import Baseline, Direction, Manifest
+from challenges.texts import Text
 from tests.factories import NOON, make_manifest
 
 MANIFEST = make_manifest()

@@ -13,7 +13,8 @@ from arena.accounts.models import User
 from arena.catalogue.models import Challenge, ChallengeState, Dataset
 from arena.leaderboard.service import record_standing
 from challenges.catalogue import SECTIONS
-from challenges.manifest import Direction, Manifest, Metric, Text
+from challenges.manifest import Direction, Manifest, Metric
+from challenges.texts import Text
 from tests import factories
 
 BODY = "Costs $x^2$ of them.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n"

@@ -20,7 +20,7 @@ from arena.formatting import (
 from arena.rendering import NOTICES, choose_theme, environment, static
 from arena.settings import STATIC_DIR, TEMPLATES_DIR
 from arena.translations import CHINESE, ENGLISH, LANGUAGES, choose_language
-from challenges.manifest import Text
+from challenges.texts import Text
 
 AT = dt.datetime(2026, 5, 4, 21, 7, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 
