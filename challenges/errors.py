@@ -47,6 +47,9 @@ class Reason(StrEnum):
     SCORE_UNDEFINED = "score_undefined"
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
+    TOO_MUCH_OUTPUT = "too_much_output"
+    TOO_MANY_THREADS = "too_many_threads"
+    CRASHED = "crashed"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -77,6 +80,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.SCORE_UNDEFINED: "The metric has no finite value for these predictions: {problem}.",
     Reason.TIMED_OUT: "Grading took more than {limit_seconds} s and was stopped.",
     Reason.OUT_OF_MEMORY: "Grading needed more than {limit_bytes} bytes of memory and was stopped.",
+    Reason.TOO_MUCH_OUTPUT: "The submission wrote more than it may and was stopped. Print less, and return only the result.",
+    Reason.TOO_MANY_THREADS: "The submission started more than {limit} threads and was stopped. Use fewer.",
+    Reason.CRASHED: "The submission crashed while it was opened or run. Try it on your own machine: {hint}.",
 }
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 

@@ -194,7 +194,7 @@ def _check_range(
     among: NDArray[np.bool_] | None,
 ) -> NDArray[np.float64] | None:
     """Find numbers that are not finite, or outside the manifest's range; `among`: rows not yet found faulty."""
-    if among is None and _is_legal(column, values):
+    if among is None and is_legal(column, values):
         return values
     among = np.ones(len(values), dtype=bool) if among is None else among
     finite = np.isfinite(values)
@@ -216,8 +216,8 @@ def _check_range(
     return values
 
 
-def _is_legal(column: Column, values: NDArray[np.float64]) -> bool:
-    """Whether all numbers are legal, in two passes and without a temporary array."""
+def is_legal(column: Column, values: NDArray[np.float64]) -> bool:
+    """Whether all numbers are finite and in the manifest's range, in two passes and without a temporary array."""
     if not len(values):
         return True
     low, high = float(values.min()), float(values.max())

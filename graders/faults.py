@@ -54,12 +54,56 @@ class Faults:
             self._by_row.append((row, Fault(reason, {"row": row + 1, **_show_facts(facts(row))})))
         self.count += len(rows)
 
-    def raise_any(self) -> None:
-        """Raise InvalidSubmission if there is a fault: by row first, then those of no row."""
-        if not self:
-            return
+    @property
+    def listed(self) -> list[Fault]:
+        """The first faults: by row, then those of no row."""
         ordered = [fault for _, fault in sorted(self._by_row, key=lambda pair: pair[0])]
-        raise InvalidSubmission((ordered + self._others)[: self.limit], self.count)
+        return (ordered + self._others)[: self.limit]
+
+    def restore(self, faults: list[Fault], count: int) -> None:
+        """Add what another collector listed."""
+        for fault in faults:
+            row = fault.facts.get("row")
+            if isinstance(row, int):
+                self._by_row.append((row - 1, fault))
+            else:
+                self._others.append(fault)
+        self.count += count
+
+    def raise_any(self) -> None:
+        """Raise InvalidSubmission if there is a fault."""
+        if self:
+            raise InvalidSubmission(self.listed, self.count)
+
+
+def dump_faults(faults: list[Fault], count: int) -> dict[str, Any]:
+    """Faults as a guest tells them in a frame's note."""
+    return {"faults": [fault.to_dict() for fault in faults], "count": count}
+
+
+def parse_faults(note: Mapping[str, Any]) -> tuple[list[Fault], int]:
+    """Faults that a guest told, as far as they have the form; the number of all.
+
+    Raises:
+        ValueError: They do not: an unknown reason, facts that its sentence does not name, or that are no facts.
+    """
+    told, count = note.get("faults"), note.get("count")
+    if not isinstance(told, list) or not isinstance(count, int) or not len(told) <= min(count, FIRST_FAULTS):
+        raise ValueError("no list of faults")
+    return [_parse_fault(fault) for fault in told], min(count, _LARGEST_EXACT)
+
+
+def _parse_fault(told: Any) -> Fault:
+    if not isinstance(told, dict) or not isinstance(facts := told.get("facts"), dict):
+        raise ValueError("no fault")
+    if not all(isinstance(key, str) and isinstance(value, str | int | float) for key, value in facts.items()):
+        raise ValueError("no facts")
+    fault = Fault(Reason(told.get("reason")), {key: show(value, EXPECTED_CHARACTERS) for key, value in facts.items()})
+    try:
+        _ = fault.sentence
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ValueError("facts that its sentence does not fit") from error
+    return fault
 
 
 def _show_facts(facts: Mapping[str, object]) -> dict[str, str | int | float]:

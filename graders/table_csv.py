@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from io import StringIO
-from typing import TYPE_CHECKING, NoReturn
+from io import BytesIO, StringIO
+from typing import NoReturn
 
 import polars as pl
 
@@ -14,15 +14,12 @@ from graders.columns import check_sizes, enum_of, integer_type
 from graders.faults import Faults
 from graders.tables import CELL_BYTES, UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 HEADER_BYTES = 100_000
 _USUAL_CELL_BYTES = 40
 _READ_BYTES = 1 << 20
 
 
-def read(path: Path, expected: Expected) -> pl.DataFrame | None:
+def read(content: bytes, expected: Expected) -> pl.DataFrame | None:
     """Read a CSV file into typed columns.
 
     Returns:
@@ -32,28 +29,28 @@ def read(path: Path, expected: Expected) -> pl.DataFrame | None:
     Raises:
         InvalidSubmission: The header is wrong, or not UTF-8.
     """
-    header = read_header(path, expected)
+    header = read_header(content, expected)
     names = list(header.values())
     try:
-        frame = _read(path, {cell: _type_of(name, expected) for cell, name in header.items()}).rename(header)
+        frame = _read(content, {cell: _type_of(name, expected) for cell, name in header.items()}).rename(header)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
     usual = CELL_BYTES + frame.height * len(names) * _USUAL_CELL_BYTES
     # A number with thousands of digits parses; the second reading measures every cell.
-    return frame if path.stat().st_size <= usual else None
+    return frame if len(content) <= usual else None
 
 
-def read_as_text(path: Path, expected: Expected) -> pl.DataFrame:
+def read_as_text(content: bytes, expected: Expected) -> pl.DataFrame:
     """Read a CSV file as text: spaces around cells and blank lines at the end left out, empty cells null.
 
     Raises:
         InvalidSubmission: NOT_UTF8, CELL_TOO_LARGE or MALFORMED: the file as such is broken.
     """
-    header = read_header(path, expected)
+    header = read_header(content, expected)
     try:
-        frame = _read(path, dict.fromkeys(header, pl.String)).rename(header)
+        frame = _read(content, dict.fromkeys(header, pl.String)).rename(header)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        _explain(path, len(header))
+        _explain(content, len(header))
     too_large = Faults()
     check_sizes(frame, too_large)
     too_large.raise_any()
@@ -63,13 +60,13 @@ def read_as_text(path: Path, expected: Expected) -> pl.DataFrame:
     return frame.head(0 if used is None else used + 1)
 
 
-def read_header(path: Path, expected: Expected) -> dict[str, str]:
+def read_header(content: bytes, expected: Expected) -> dict[str, str]:
     """The cells of the first line as written, each with the name it means, checked.
 
     Raises:
         InvalidSubmission: The names are not the expected ones, or the line is not UTF-8 text.
     """
-    with path.open("rb") as file:
+    with BytesIO(content) as file:
         line = file.readline(HEADER_BYTES)
         if len(line) == HEADER_BYTES:
             count = line.count(b",") + 1
@@ -93,8 +90,8 @@ def read_header(path: Path, expected: Expected) -> dict[str, str]:
     return dict(zip(cells, names, strict=True))
 
 
-def _read(path: Path, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
-    return pl.read_csv(path, schema=schema, glob=False)
+def _read(content: bytes, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    return pl.read_csv(content, schema=schema, glob=False)
 
 
 def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
@@ -106,9 +103,8 @@ def _type_of(name: str, expected: Expected) -> pl.DataType | type[pl.DataType]:
     return pl.String if column.type is ColumnType.TEXT else pl.Float64
 
 
-def _explain(path: Path, width: int) -> NoReturn:
+def _explain(content: bytes, width: int) -> NoReturn:
     """Find the line that cannot be read, with the standard library's slower and more talkative reader."""
-    content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

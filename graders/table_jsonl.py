@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -13,19 +13,16 @@ from challenges.manifest import ColumnType
 from graders.faults import Faults
 from graders.tables import UTF8_MARK, Expected, Format, check_header, raise_malformed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _KIND_NAMES = {bool: "true or false", list: "a list", dict: "an object", str: "text", float: "a number with a point"}
 
 
-def read(path: Path, expected: Expected) -> pl.DataFrame:
+def read(content: bytes, expected: Expected) -> pl.DataFrame:
     """Read a JSON Lines file: numbers as Float64, everything else as String.
 
     Raises:
         InvalidSubmission: The file or one of its lines is broken, or a value has the wrong type.
     """
-    records = _parse_lines(path.read_bytes().removeprefix(UTF8_MARK))
+    records = _parse_lines(content.removeprefix(UTF8_MARK))
     names = dict.fromkeys(key for record in records for key in record)
     if not records:
         raise InvalidSubmission.because(Reason.EMPTY_FILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,6 @@ from graders.faults import Faults
 from graders.tables import CELL_BYTES, Expected, Format, check_expansion, check_header, raise_malformed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 _SUFFIX = ".npy"
@@ -28,7 +27,7 @@ _KINDS = "iufUS"
 _CHARACTER_BYTES = 4
 
 
-def read(path: Path, expected: Expected) -> pl.DataFrame:
+def read(content: bytes, expected: Expected) -> pl.DataFrame:
     """Read an NPZ file: one array per column, named after it.
 
     Raises:
@@ -36,7 +35,7 @@ def read(path: Path, expected: Expected) -> pl.DataFrame:
             wrong shape or type.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
             members = _check_directory(archive, expected)
             arrays = {name: _read_array(archive, member, name, expected) for name, member in members.items()}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, OverflowError) as e:

@@ -5,7 +5,7 @@ The footer is Thrift in the compact protocol; the few fields that tell sizes are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -13,9 +13,6 @@ from challenges.errors import Fault, Reason
 from graders.faults import Faults
 from graders.tables import Expected, Format, check_expansion, check_header, raise_columns, raise_malformed
 from graders.thrift import ThriftError, read_struct
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MAGIC = b"PAR1"
 _TAIL_BYTES = 8
@@ -39,13 +36,12 @@ _PAGE_DATA, _PAGE_DICTIONARY, _PAGE_DATA_V2 = 5, 7, 8
 _REPEATED = 2
 
 
-def read(path: Path, expected: Expected) -> pl.DataFrame:
+def read(content: bytes, expected: Expected) -> pl.DataFrame:
     """Read a Parquet file of flat columns.
 
     Raises:
         InvalidSubmission: The file is broken, nested, has other columns, or would expand too much.
     """
-    content = path.read_bytes()
     try:
         start = _find_footer(content)
         footer = read_struct(content, start)[0]

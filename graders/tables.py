@@ -14,8 +14,6 @@ from challenges.errors import Fault, InvalidSubmission, Reason
 from graders.faults import Faults, show
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import polars as pl
 
     from challenges.manifest import Column, Limits, Table
@@ -112,15 +110,13 @@ class Expected:
         return [column for column in self.table.columns if column.name in names]
 
 
-def sniff(path: Path, filename: str, expected: Expected) -> Format:
+def sniff(content: bytes, filename: str, expected: Expected) -> Format:
     """Tell the format of a file by its first bytes (and CSV from JSON Lines also by its name).
 
     Raises:
         InvalidSubmission: EMPTY_FILE, TOO_LARGE, NOT_UTF8, or WRONG_TYPE where the challenge does not take the format.
     """
-    size_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    size_bytes, head = len(content), content[:HEAD_BYTES]
     if size_bytes > expected.limits.upload_bytes:
         raise InvalidSubmission.because(
             Reason.TOO_LARGE, size_bytes=size_bytes, limit_bytes=expected.limits.upload_bytes

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from challenges.errors import InvalidSubmission
 from graders import specimens as tables_to_try
-from graders import table_csv, table_jsonl, table_npz, table_parquet
 from graders.alignment import AnswerIndex, align
 from graders.arrangement import Predictions, arrange
-from graders.columns import check_sizes, check_sums, convert
-from graders.faults import Faults
-from graders.kinds import Specimen
-from graders.tables import Expected, Format, sniff
+from graders.boxing import bounds_of, check_end
+from graders.faults import parse_faults
+from graders.guests import tables as guest
+from graders.kinds import Reading, Specimen, Upload
+from graders.parsing import Parsed, parse, probabilities
+from graders.sandbox import Run
+from graders.sandbox.frames import BrokenFrame
+from graders.table_wire import load_parsed
+from graders.tables import Expected
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from challenges.manifest import Manifest
+    from graders.loading import LoadedChallenge
+    from graders.sandbox import Mechanism
 
-_READERS = {Format.PARQUET: table_parquet.read, Format.JSONL: table_jsonl.read, Format.NPZ: table_npz.read}
+_BYTES_PER_CELL = 64
+"""What a cell may take in a frame: a number has eight, a text is bounded by the upload."""
 
 
-def read(path: Path, filename: str, manifest: Manifest, index: AnswerIndex) -> Predictions:
-    """Read an upload, check every cell, and bring its rows into the order of the answers.
+def recognise(head: bytes, filename: str) -> bool:  # noqa: ARG001 - the same for every kind
+    """Whether a file may be a table: anything may, and is told what is wrong with it."""
+    return True
+
+
+def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism) -> Reading:
+    """Read an upload in the sandbox, check every cell, and bring its rows into the order of the answers.
 
     Args:
-        path: The upload.
-        filename: The name it was uploaded under; only its extension counts, and only where the content leaves doubt.
-        manifest: The challenge's.
-        index: The hidden ids.
+        upload: The file.
+        challenge: Names the columns and knows the ids.
+        sandbox: Where the file is opened.
 
     Returns:
         Columns in the order of the answers. Row and column order of the upload make no difference.
@@ -40,17 +49,29 @@ def read(path: Path, filename: str, manifest: Manifest, index: AnswerIndex) -> P
     Raises:
         InvalidSubmission: The file breaks a rule of the challenge; names the first faults and counts the others.
     """
-    expected = Expected(manifest.submission, manifest.limits, index.size, index.id_type)
-    format_ = sniff(path, filename, expected)
-    if format_ is not Format.CSV:
-        return _check(_READERS[format_](path, expected), expected, index, Faults(), is_written=False)
-    frame = table_csv.read(path, expected)
-    if frame is not None:
-        faults = Faults()
-        predictions = _convert(frame, expected, index, faults, is_written=True)
-        if predictions is not None and not faults:
-            return predictions
-    return _check(table_csv.read_as_text(path, expected), expected, index, Faults(), is_written=True)
+    return Reading(read_table(upload, challenge.manifest, challenge.index, sandbox))
+
+
+def read_table(upload: Upload, manifest: Manifest, index: AnswerIndex, sandbox: Mechanism) -> Predictions:
+    """As `read`, of a challenge whose ids alone are known."""
+    expected = _expected(manifest, index)
+    parsed = _parse(upload, expected, sandbox, as_text=False)
+    found = _place(parsed, expected, index)
+    if found is None and parsed.is_typed:
+        parsed = _parse(upload, expected, sandbox, as_text=True)
+        found = _place(parsed, expected, index)
+    return _finish(parsed, found)
+
+
+def read_here(content: bytes, filename: str, manifest: Manifest, index: AnswerIndex) -> Predictions:
+    """As `read_table`, in this very process: for one's own files."""
+    expected = _expected(manifest, index)
+    parsed = parse(content, filename, expected)
+    found = _place(parsed, expected, index)
+    if found is None and parsed.is_typed:
+        parsed = parse(content, filename, expected, as_text=True)
+        found = _place(parsed, expected, index)
+    return _finish(parsed, found)
 
 
 def specimens() -> list[Specimen]:
@@ -58,44 +79,56 @@ def specimens() -> list[Specimen]:
     manifest = tables_to_try.manifest()
     index = AnswerIndex(pl.Series("id", tables_to_try.IDS))
 
-    def try_reading(path: Path, filename: str) -> Predictions:
-        return read(path, filename, manifest, index)
+    def try_reading(upload: Upload, sandbox: Mechanism) -> Predictions:
+        return read_table(upload, manifest, index, sandbox)
 
     return [Specimen(*case, try_reading) for case in tables_to_try.cases()]
 
 
-def _check(
-    frame: pl.DataFrame, expected: Expected, index: AnswerIndex, faults: Faults, *, is_written: bool
-) -> Predictions:
-    check_sizes(frame, faults)
-    faults.raise_any()
-    predictions = _convert(frame, expected, index, faults, is_written=is_written)
-    faults.raise_any()
-    if predictions is None:
-        raise RuntimeError("a table without faults was not converted")
+def _expected(manifest: Manifest, index: AnswerIndex) -> Expected:
+    return Expected(manifest.submission, manifest.limits, index.size, index.id_type)
+
+
+def _parse(upload: Upload, expected: Expected, sandbox: Mechanism, *, as_text: bool) -> Parsed:
+    size_bytes = upload.path.stat().st_size
+    # a table may hold more rows than are asked for; each has at least one byte and a line's end
+    cells = min(size_bytes, expected.expanded_bytes) // 2 + 1
+    result_bytes = _BYTES_PER_CELL * (cells + expected.rows * (1 + len(expected.table.columns))) + (1 << 20)
+    descriptor = os.open(upload.path, os.O_RDONLY)
+    try:
+        outcome = sandbox.run(
+            Run(
+                guest="tables",
+                settings=guest.settings_of(expected, upload.name, as_text=as_text),
+                bounds=bounds_of(expected.limits, result_bytes),
+                files=[descriptor],
+            )
+        )
+    finally:
+        os.close(descriptor)
+    try:
+        frame = check_end(outcome, expected.limits)
+        if frame.note.get("is_refused") is True:
+            faults, count = parse_faults(frame.note)
+            raise InvalidSubmission(faults, count)
+        return load_parsed(frame, expected)
+    except (BrokenFrame, ValueError) as error:
+        raise RuntimeError(f"the guest answered what it cannot have read: {error}") from error
+
+
+def _place(parsed: Parsed, expected: Expected, index: AnswerIndex) -> Predictions | None:
+    """Columns in the answers' order; None, with `parsed.faults`, where a cell or an id is wrong."""
+    places = align(index, parsed.ids, parsed.faults)
+    if places is None or parsed.faults:
+        return None
+    predictions = arrange(parsed.columns, places)
+    for names in probabilities(expected, parsed.columns):
+        predictions.divide_by_sum(names)
     return predictions
 
 
-def _convert(
-    frame: pl.DataFrame, expected: Expected, index: AnswerIndex, faults: Faults, *, is_written: bool
-) -> Predictions | None:
-    """Columns in the answers' order; None, with `faults`, where a cell or an id is wrong."""
-    places = align(index, frame[expected.table.id], faults)
-    columns: dict[str, NDArray[Any]] = {}
-    for column in expected.present(set(frame.columns)):
-        values = convert(frame[column.name], column, faults, is_written=is_written)
-        if values is not None:
-            columns[column.name] = values
-    groups = [
-        [c.name for c in expected.table.columns if c.optional_group == group]
-        for group in expected.table.probability_groups
-    ]
-    given = [names for names in groups if names and all(name in columns for name in names)]
-    for names in given:
-        check_sums(columns, names, faults)
-    if places is None or faults:
-        return None
-    predictions = arrange(columns, places)
-    for names in given:
-        predictions.divide_by_sum(names)
+def _finish(parsed: Parsed, predictions: Predictions | None) -> Predictions:
+    parsed.faults.raise_any()
+    if predictions is None:
+        raise RuntimeError("a table without faults was not placed")
     return predictions

@@ -1,13 +1,14 @@
 """The guest's program: locks itself in, then opens what a participant sent.
 
-    python -I -m graders.sandbox.guest      settings on descriptor 3, result on 4, inputs on 5, files from 6 on
+    python -I -m graders.sandbox.guest 12 15 9 …     the descriptors of settings, result, inputs and files
 
-The fork server runs the same `serve` in its children. Nothing of the upload is touched before `lock.close` is through;
+They are moved to 3, 4, 5 and from 6 on. The fork server runs the same `serve` in its children. Nothing of the upload is touched before `lock.close` is through;
 if that fails, the process ends with exit code 70 and has opened nothing.
 """
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -16,18 +17,21 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import challenges
-import graders.guests  # noqa: F401 - found now, while the folder above it can be read
+import challenges  # noqa: F401 - found now, while the folder above it can be read
+import graders.guests  # noqa: F401 - the same
 from graders.sandbox import CONFIG_BYTES, CONFIG_FD, FIRST_FILE_FD, INPUT_FD, RESULT_FD, Profile, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-OURS = (challenges.__name__,)
 LOCK_FAILED = 70
 """Exit code of a guest that could not lock itself in."""
+MEMORY_FAILED = 71
+"""Exit code of a guest that was refused memory."""
+_HIGH = 200
+"""Descriptors are moved up there before they are moved into place, so that none is overwritten."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PIECE_BYTES = 1 << 20
 
@@ -90,6 +94,14 @@ def serve(config: dict[str, Any]) -> None:
     module.main(Guest(config["settings"], files, profile))
 
 
+def arrange(descriptors: Sequence[int]) -> None:
+    """Move settings, result, inputs and files to the descriptors where a guest expects them."""
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH) for descriptor in descriptors]
+    for place, descriptor in enumerate(high, CONFIG_FD):
+        os.dup2(descriptor, place)
+    os.closerange(_HIGH, max(high) + 1)
+
+
 def read_config(descriptor: int) -> dict[str, Any]:
     """Read settings to their end and close the descriptor."""
     text = b""
@@ -109,6 +121,8 @@ def run_and_exit(config: dict[str, Any]) -> None:
     except lock.LockError as error:
         code = LOCK_FAILED
         os.write(2, f"lock: {error}\n".encode())
+    except MemoryError:
+        code = MEMORY_FAILED
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it ends here; what was sent counts
@@ -123,4 +137,5 @@ def run_and_exit(config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    arrange([int(word) for word in sys.argv[1:]])
     run_and_exit(read_config(CONFIG_FD))

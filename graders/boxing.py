@@ -1,0 +1,60 @@
+"""What a challenge's limits mean for a run in the sandbox, and what the end of a run means for a submission."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from challenges.errors import InvalidSubmission, Reason
+from graders.sandbox import Bounds, End
+
+if TYPE_CHECKING:
+    from challenges.manifest import Limits
+    from graders.sandbox import Outcome
+    from graders.sandbox.frames import Frame
+
+THREADS = 64
+HINT = "`arena check FILE` does the same checks there"
+
+
+class SandboxFailed(Exception):
+    """The sandbox did not hold, or its guest did not work: ours to mend, whatever was submitted."""
+
+
+def bounds_of(limits: Limits, result_bytes: int) -> Bounds:
+    """What a run may take: wall-clock time as the challenge says, and as much processor time on each of two cores.
+
+    Args:
+        limits: The challenge's.
+        result_bytes: Largest that all frames together can honestly be.
+    """
+    seconds = float(limits.grade_seconds)
+    return Bounds(seconds, math.ceil(2 * seconds), limits.memory_bytes, result_bytes, threads=THREADS)
+
+
+def check_end(outcome: Outcome, limits: Limits, frames: int = 1) -> Frame:
+    """The last of the frames that a run had to send.
+
+    Args:
+        outcome: What became of it.
+        limits: The challenge's.
+        frames: How many frames it had to send.
+
+    Raises:
+        InvalidSubmission: It was stopped or crashed: the reason says why, and nothing that the guest wrote.
+        SandboxFailed: It could not lock itself in.
+    """
+    end = outcome.end
+    if end is End.SANDBOX_ERROR:
+        raise SandboxFailed(outcome.stderr.decode(errors="replace")[:1000])
+    if end in (End.WALL, End.CPU):
+        raise InvalidSubmission.because(Reason.TIMED_OUT, limit_seconds=limits.grade_seconds)
+    if end is End.MEMORY:
+        raise InvalidSubmission.because(Reason.OUT_OF_MEMORY, limit_bytes=limits.memory_bytes)
+    if end is End.OUTPUT:
+        raise InvalidSubmission.because(Reason.TOO_MUCH_OUTPUT)
+    if end is End.THREADS:
+        raise InvalidSubmission.because(Reason.TOO_MANY_THREADS, limit=THREADS)
+    if end is not End.DONE or len(outcome.frames) != frames:
+        raise InvalidSubmission.because(Reason.CRASHED, hint=HINT)
+    return outcome.frames[-1]

@@ -1,0 +1,96 @@
+"""A new process for every run: slow to start and independent of everything. The fork server falls back on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graders.sandbox.bubblewrap import find_bubblewrap, wrap
+from graders.sandbox.started import ENVIRONMENT, PYTHON, Pipes, pipes_for
+from graders.sandbox.watch import Child, Ended, Watch
+
+if TYPE_CHECKING:
+    from graders.sandbox import Outcome, Run
+
+GUEST = "graders.sandbox.guest"
+
+
+class NoBubblewrap(Exception):
+    """bubblewrap was asked for and is not installed."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Runs each guest in a process of its own."""
+
+    uid: int = 0
+    """As which user, where this process is root's; 0: as its own user, without any capability."""
+    bubblewrap: bool = False
+    """With bubblewrap around it."""
+    landlock_abi: int = 99
+    """The newest version of Landlock to use; 0: none."""
+
+    def run(self, run: Run) -> Outcome:
+        """Run a guest to its end, whatever it does."""
+        with pipes_for(run, lock_of(run, self.uid, 0 if self.bubblewrap else os.getpid(), self.landlock_abi)) as pipes:
+            process = self._start(run, pipes)
+        pipes.close_theirs()
+        pidfd = os.pidfd_open(process.pid)
+
+        def reap() -> Ended:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return Ended(process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+        ours = pipes.stdout, pipes.stderr, pipes.result, pipes.inputs
+        return Watch(Child(process.pid, pidfd, *ours, reap, is_wrapped=self.bubblewrap), run).follow()
+
+    def close(self) -> None:
+        """Nothing was started for longer than a run."""
+
+    def _start(self, run: Run, pipes: Pipes) -> subprocess.Popen[bytes]:
+        stdout, stderr, *guests = pipes.theirs
+        given = [*guests, *run.files]
+        command = [*PYTHON, GUEST, *map(str, given)]
+        user: dict[str, object] = {}
+        if self.bubblewrap:
+            program = find_bubblewrap()
+            if program is None:
+                raise NoBubblewrap
+            command = wrap(command, program)
+            # bubblewrap's own "nobody" would still be root outside
+            user = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=given,
+            env=ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+            **user,
+        )
+
+
+def lock_of(run: Run, uid: int, parent: int, landlock_abi: int) -> dict[str, object]:
+    """Fields of the lock that a guest closes.
+
+    Args:
+        run: Says what it may take.
+        uid: The user to become, or 0.
+        parent: Process that the guest must not outlive; 0 where processes are not seen.
+        landlock_abi: The newest version to use.
+    """
+    bounds = run.bounds
+    return {
+        "profile": run.profile.value,
+        "cpu_seconds": bounds.cpu_seconds,
+        "memory_bytes": bounds.memory_bytes,
+        "threads": bounds.threads,
+        "uid": uid,
+        "parent": parent,
+        "landlock_abi": landlock_abi,
+    }

@@ -1,0 +1,125 @@
+"""A parsed table as the arrays of a frame, and back: the second half believes nothing of the first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from challenges.manifest import ColumnType
+from graders.columns import is_legal
+from graders.faults import dump_faults, parse_faults
+from graders.parsing import Parsed
+from graders.sandbox.frames import BrokenFrame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from challenges.manifest import Column
+    from graders.sandbox.frames import Frame
+    from graders.tables import Expected
+
+_ID = "id"
+_COLUMN = "column "
+_CONTINUES, _CONTINUES_MASK = 0x80, 0xC0
+"""How the second and later bytes of a UTF-8 character begin."""
+
+
+def dump_parsed(parsed: Parsed) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Note and arrays of a frame."""
+    arrays: dict[str, NDArray[Any]] = {}
+    empty = parsed.ids.is_null()
+    if empty.any():
+        arrays[f"{_ID}.empty"] = empty.to_numpy()
+    if parsed.ids.dtype == pl.String:
+        _dump_text(_ID, parsed.ids.fill_null(""), arrays)
+    else:
+        arrays[_ID] = _whole(parsed.ids.fill_null(0)).to_numpy()
+    for name, values in parsed.columns.items():
+        if values.dtype == object:
+            _dump_text(_COLUMN + name, pl.Series(values, dtype=pl.String), arrays)
+        else:
+            arrays[_COLUMN + name] = values
+    return {"is_typed": parsed.is_typed, **dump_faults(parsed.faults.listed, parsed.faults.count)}, arrays
+
+
+def load_parsed(frame: Frame, expected: Expected) -> Parsed:
+    """The parsed table of a frame.
+
+    Raises:
+        BrokenFrame: It cannot have come from `dump_parsed`.
+    """
+    arrays = frame.arrays
+    ids = _load_text(_ID, arrays) if f"{_ID}.bytes" in arrays else pl.Series(_ID, _flat(arrays, _ID))
+    if ids.dtype not in (pl.String, pl.Int64, pl.UInt32):
+        raise BrokenFrame("ids of another type")
+    if f"{_ID}.empty" in arrays:
+        empty = _flat(arrays, f"{_ID}.empty", len(ids))
+        if empty.dtype != np.bool_:
+            raise BrokenFrame("a mask of another type")
+        ids = ids.set(pl.Series(empty), None)
+    columns = {
+        column.name: _load_column(column, arrays, len(ids))
+        for column in expected.table.columns
+        if _COLUMN + column.name in arrays or f"{_COLUMN}{column.name}.bytes" in arrays
+    }
+    parsed = Parsed(ids.rename(expected.table.id), columns, is_typed=frame.note.get("is_typed") is True)
+    parsed.faults.restore(*parse_faults(frame.note))
+    return parsed
+
+
+def _load_column(column: Column, arrays: dict[str, NDArray[Any]], rows: int) -> NDArray[Any]:
+    name = _COLUMN + column.name
+    if column.type is ColumnType.TEXT:
+        texts = _load_text(name, arrays)
+        if len(texts) != rows:
+            raise BrokenFrame("columns of different lengths")
+        return texts.to_numpy()
+    values = _flat(arrays, name, rows)
+    if column.type is not ColumnType.LABEL:
+        if values.dtype != np.float64 or not is_legal(column, values):
+            raise BrokenFrame("numbers that are not legal")
+        return values
+    if values.dtype not in (np.uint8, np.int32) or (rows and not 0 <= values.min() <= values.max() < len(column.labels)):
+        raise BrokenFrame("codes that are no labels")
+    return values
+
+
+def _dump_text(name: str, series: pl.Series, arrays: dict[str, NDArray[Any]]) -> None:
+    text = "" if series.is_empty() else series.str.join("").item()
+    arrays[f"{name}.sizes"] = series.str.len_bytes().cast(pl.UInt32).to_numpy()
+    arrays[f"{name}.bytes"] = np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _load_text(name: str, arrays: dict[str, NDArray[Any]]) -> pl.Series:
+    sizes, content = _flat(arrays, f"{name}.sizes"), _flat(arrays, f"{name}.bytes")
+    if sizes.dtype != np.uint32 or content.dtype != np.uint8:
+        raise BrokenFrame("text of another type")
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    if offsets[-1] != len(content):
+        raise BrokenFrame("text of another length")
+    try:
+        content.tobytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenFrame("text that is not UTF-8") from error
+    starts = content[offsets[:-1][offsets[:-1] < len(content)]]
+    if bool(((starts & _CONTINUES_MASK) == _CONTINUES).any()):
+        raise BrokenFrame("a text begins within a character")
+    # polars has no public way to adopt a buffer of text; the checks above are what it relies on
+    return pl.Series._from_buffers(pl.String, [pl.Series(content), pl.Series(offsets)], None)  # noqa: SLF001
+
+
+def _flat(arrays: dict[str, NDArray[Any]], name: str, rows: int | None = None) -> NDArray[Any]:
+    found = arrays.get(name)
+    if found is None or found.ndim != 1 or (rows is not None and len(found) != rows):
+        raise BrokenFrame(f"no {name}")
+    return found
+
+
+def _whole(ids: pl.Series) -> pl.Series:
+    """Ids in one of the two types that travel; what cannot be an id becomes one that nobody has."""
+    if ids.dtype in (pl.UInt32, pl.Int64):
+        return ids
+    return ids.cast(pl.Int64, strict=False).fill_null(-1)
