@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from challenges.errors import InvalidSubmission, Reason
 from graders.sandbox import Bounds, End
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from challenges.manifest import Limits
-    from graders.sandbox import Outcome
+    from graders.sandbox import Mechanism, Outcome
     from graders.sandbox.frames import Frame
 
 THREADS = 64
@@ -19,6 +22,24 @@ HINT = "`arena check FILE` does the same checks there"
 
 class SandboxFailed(Exception):
     """The sandbox did not hold, or its guest did not work: ours to mend, whatever was submitted."""
+
+
+class KindRefused(Exception):
+    """What was submitted is not opened here: the sandbox of this machine does not hold it. The operator's to mend."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """The sandbox of a grader, and what it holds."""
+
+    mechanism: Mechanism
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    """Submission kinds that this machine cannot hold, each with the reason."""
+
+    def check_kind(self, kind: str) -> None:
+        """Raise KindRefused for what is not opened here."""
+        if kind in self.refuses:
+            raise KindRefused(f"{kind}: {self.refuses[kind]}")
 
 
 def bounds_of(limits: Limits, result_bytes: int) -> Bounds:

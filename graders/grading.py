@@ -16,26 +16,35 @@ from typing import TYPE_CHECKING
 from challenges.errors import InvalidSubmission
 from challenges.messages import GradeJob, Outcome, Provenance, Scores, Verdict, WireFault
 from graders.diagnostics import PublicSide, diagnose
+from graders.kinds import Upload
 from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from challenges.manifest import Manifest
     from graders.arrangement import Predictions
+    from graders.boxing import Box
     from graders.loading import LoadedChallenge
+
+HEAD_BYTES = 4096
+"""How much of a file is looked at to tell its kind."""
 
 
 class WrongData(Exception):
     """The job names other data than the vault holds under that version."""
 
 
-def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, grader: str = "") -> Verdict:
+def grade(
+    job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grader: str = ""
+) -> Verdict:
     """Score one submission.
 
     Args:
         job: What the web asked for.
         path: The upload, fetched and verified.
         challenge: The challenge with the data that the job names.
+        box: Where the upload is opened.
         grader: Name of this grader, for the provenance.
 
     Returns:
@@ -43,12 +52,17 @@ def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, grader: str = "
 
     Raises:
         WrongData: The job was made for other data.
+        KindRefused: The sandbox of this machine does not hold what was submitted.
     """
     started = time.perf_counter()
     if job.dataset_digest != challenge.dataset_digest:
         raise WrongData(f"{job.slug} {job.dataset}: the job's data is {job.dataset_digest[:12]}, here is another one")
     try:
-        predictions = load_kind(challenge.manifest.kind).read(path, job.file.name, challenge.manifest, challenge.index)
+        upload = Upload(path, job.file.name)
+        kind = find_kind(upload, challenge.manifest)
+        box.check_kind(kind)
+        reading = load_kind(kind).read(upload, challenge, box.mechanism)
+        predictions = reading.predictions
         public = score_side(challenge, predictions, challenge.public)
         private = score_side(challenge, predictions, challenge.private)
         diagnostics = diagnose(PublicSide(challenge, predictions))
@@ -68,6 +82,7 @@ def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, grader: str = "
         public=public,
         private=private,
         diagnostics=diagnostics,
+        costs=reading.costs,
         provenance=_provenance(challenge, grader, started),
     )
 
@@ -95,6 +110,16 @@ def score_side(challenge: LoadedChallenge, predictions: Predictions, rows: slice
         if value is not None:
             secondary[scorer.metric.name] = value
     return Scores(score, first.standard_error(predictions, rows), secondary, rows.stop - rows.start)
+
+
+def find_kind(upload: Upload, manifest: Manifest) -> str:
+    """The submission kind of an upload, where a challenge takes several; its own where none recognises the file."""
+    if manifest.model is None or len(manifest.model.formats) == 1:
+        return manifest.kind
+    with upload.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    fitting = (name for name in manifest.model.formats if load_kind(name).recognise(head, upload.name))
+    return next(fitting, manifest.kind)
 
 
 @lru_cache

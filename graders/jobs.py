@@ -23,6 +23,7 @@ from challenges import messages
 from challenges.errors import Reason
 from challenges.messages import GradeJob, PrepareJob, Provenance, Verdict
 from graders import grading
+from graders.boxing import Box
 from graders.fetch import fetch
 from graders.limits import OutOfTime, forget_peak, read_peak, time_limit
 from graders.loading import LoadedChallenge, load_challenge
@@ -45,8 +46,10 @@ class Desk:
     reporter: Reporter
     name: str
     """Of this grader, for the provenance of scores."""
+    box: Box
+    """Where uploads are opened."""
     device: str = "cpu"
-    judge: Callable[[GradeJob, Path, LoadedChallenge, str], Verdict] = grading.grade
+    judge: Callable[[GradeJob, Path, LoadedChallenge, Box, str], Verdict] = grading.grade
 
     def functions(self) -> dict[str, Callable[[str], None]]:
         """All that may be called, by the names that travel."""
@@ -110,7 +113,7 @@ def _grade(desk: Desk, job: GradeJob) -> Verdict:
         desk.reporter.limited(limits.grade_seconds, limits.memory_bytes, is_participants=True)
         try:
             with time_limit(limits.grade_seconds):
-                verdict = desk.judge(job, path, challenge, desk.name)
+                verdict = desk.judge(job, path, challenge, desk.box, desk.name)
         except OutOfTime:
             verdict = reject(job, Reason.TIMED_OUT, limit_seconds=limits.grade_seconds)
         except MemoryError:

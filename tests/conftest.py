@@ -25,6 +25,7 @@ from arena.embedded import start_postgres, start_redis
 from arena.logs import hide_secrets
 from arena.settings import Settings
 from tests.installation import installation  # noqa: F401 - a fixture for system and browser tests
+from tests.sandboxing import close_sandbox
 from tests.serving import serve
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def pytest_configure() -> None:
         processors=[hide_secrets, structlog.processors.format_exc_info, structlog.stdlib.render_to_log_kwargs],
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def pytest_unconfigure() -> None:
+    """End the sandbox that tests share."""
+    close_sandbox()
 
 
 def database_url(server_url: str, name: str) -> str:

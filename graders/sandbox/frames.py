@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MAGIC = b"ARN1"
 HEADER_BYTES = 65_536
 DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "u1": "<u1", "u4": "<u4", "b1": "|b1"}
-MOST_ARRAYS = 256
+MOST_ARRAYS = 2000
 MOST_DIMENSIONS = 8
 _PREFIX = struct.Struct("<4sI")
 
@@ -52,14 +54,16 @@ class FrameReader:
     limit: int
     frames: list[Frame] = field(default_factory=list)
     _kept: bytearray = field(default_factory=bytearray)
-    _needed: int = _PREFIX.size
-    _header: dict[str, Any] | None = None
     _seen: int = 0
+    _needed: int = _PREFIX.size
+    _take: Callable[[bytearray], None] | None = None
+    """What the next `_needed` bytes are; None: a prefix."""
+    _header: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_between(self) -> bool:
         """No frame has begun that has not ended."""
-        return not self._kept and self._header is None
+        return not self._kept and self._take is None
 
     def feed(self, piece: bytes) -> None:
         """Take in what came through the pipe.
@@ -72,27 +76,24 @@ class FrameReader:
             raise BrokenFrame(f"more than {self.limit} bytes")
         self._kept += piece
         while len(self._kept) >= self._needed:
-            taken, self._kept = self._kept[: self._needed], self._kept[self._needed :]
-            self._take(taken)
+            part, self._kept = self._kept[: self._needed], self._kept[self._needed :]
+            (self._take or self._take_prefix)(part)
 
-    def _take(self, part: bytearray) -> None:
-        if self._header is None and self._needed == _PREFIX.size:
-            magic, length = _PREFIX.unpack(part)
-            if magic != MAGIC or not 2 <= length <= HEADER_BYTES:
-                raise BrokenFrame("no frame begins here")
-            # one more than the prefix has, so that the two are told apart by what is needed
-            self._needed, self._header = length, {}
-            return
-        if self._header == {}:
-            self._header = _parse_header(bytes(part))
-            self._needed = sum(size for *_, size in self._header["arrays"])
-            if self._seen - len(self._kept) + self._needed > self.limit:
-                raise BrokenFrame(f"a frame announces more than {self.limit} bytes")
-            if self._needed:
-                return
-            part = bytearray()
-        self.frames.append(_finish(self._header or {}, part))
-        self._header, self._needed = None, _PREFIX.size
+    def _take_prefix(self, part: bytearray) -> None:
+        magic, length = _PREFIX.unpack(part)
+        if magic != MAGIC or not len(b"{}") <= length <= HEADER_BYTES:
+            raise BrokenFrame("no frame begins here")
+        self._needed, self._take = length, self._take_header
+
+    def _take_header(self, part: bytearray) -> None:
+        self._header = _parse_header(bytes(part))
+        self._needed, self._take = sum(size for *_, size in self._header["arrays"]), self._take_payload
+        if self._seen - len(self._kept) + self._needed > self.limit:
+            raise BrokenFrame(f"a frame announces more than {self.limit} bytes")
+
+    def _take_payload(self, part: bytearray) -> None:
+        self.frames.append(_finish(self._header, part))
+        self._needed, self._take = _PREFIX.size, None
 
 
 def write_frame(descriptor: int, note: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:

@@ -254,8 +254,8 @@ def _descendants(pid: int) -> Sequence[int]:
     while waiting and len(found) < _MOST_PROCESSES:
         parent = waiting.pop()
         with suppress(OSError, ValueError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                text = Path(f"/proc/{parent}/task/{task}/children").read_text(encoding="ascii")
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                text = (task / "children").read_text(encoding="ascii")
                 found += (below := [int(word) for word in text.split()])
                 waiting += below
     return found

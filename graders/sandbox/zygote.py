@@ -103,7 +103,8 @@ def reseed() -> None:
 def check_threads() -> None:
     """Raise Threaded where another thread runs that may hold a lock at the moment of a fork."""
     tasks = Path("/proc/self/task")
-    names = [(task / "comm").read_text(encoding="utf-8").strip() for task in tasks.iterdir() if task.name != str(os.getpid())]
+    others = (task for task in tasks.iterdir() if task.name != str(os.getpid()))
+    names = [(task / "comm").read_text(encoding="utf-8").strip() for task in others]
     odd = [name for name in names if not name.startswith(HARMLESS)]
     if odd:
         raise Threaded(f"threads after the import: {', '.join(sorted(odd))}")

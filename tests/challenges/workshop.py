@@ -23,6 +23,7 @@ from graders.grading import grade
 from graders.loading import LoadedChallenge, load_challenge
 from graders.preparing import prepare
 from graders.settings import GraderSettings
+from tests.sandboxing import shared_box
 
 ROOT = Path(__file__).resolve().parents[2]
 CHALLENGES = ROOT / "challenges"
@@ -67,7 +68,7 @@ class Prepared:
         file = DataFile(path.name, len(content), hashlib.sha256(content).hexdigest())
         digest = self.report.digest or ""
         job = GradeJob("s", 1, self.slug, self.dataset, digest, self.package.digest, path.as_uri(), file)
-        return grade(job, path, self.challenge)
+        return grade(job, path, self.challenge, shared_box())
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,15 @@ SCRIPT = """
 import json, resource, sys
 from pathlib import Path
 from challenges.errors import InvalidSubmission
-from graders.grading import load_kind
+from graders.kinds.predictions import read_here
 from tests.graders.examples import digits, perfect
 challenge = digits()
-kind = load_kind("predictions")
 good = Path(sys.argv[1]).with_name("good.parquet")
 perfect(challenge).write_parquet(good)
-kind.read(good, "good.parquet", challenge.manifest, challenge.index)
+read_here(good.read_bytes(), "good.parquet", challenge.manifest, challenge.index)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    kind.read(Path(sys.argv[1]), sys.argv[1], challenge.manifest, challenge.index)
+    read_here(Path(sys.argv[1]).read_bytes(), sys.argv[1], challenge.manifest, challenge.index)
 except InvalidSubmission as refusal:
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     print(json.dumps({"reasons": [f.reason for f in refusal.faults], "grown": grown}))

@@ -30,6 +30,7 @@ from tests.graders.examples import (
     price_answers,
     prices_manifest,
 )
+from tests.sandboxing import shared_box
 
 ROWS = 240
 ANSWERS = flower_answers(ROWS)
@@ -64,7 +65,7 @@ def prices_with(*diagnostics: dict[str, Any]) -> LoadedChallenge:
 def grade_frame(frame: pl.DataFrame, challenge: LoadedChallenge, folder: Path) -> Verdict:
     path = folder / "p.csv"
     frame.write_csv(path)
-    verdict = grade(job_for(path), path, challenge)
+    verdict = grade(job_for(path), path, challenge, shared_box())
     assert len(json.dumps(verdict.diagnostics)) < 100_000
     dump_message(verdict)
     return verdict

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from challenges.errors import InvalidSubmission
 from challenges.messages import GradeJob, Outcome, dump_message, parse_message
-from graders.grading import grade, load_kind
+from graders.grading import grade
+from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge
 from tests.graders.examples import digits, flowers, job_for, perfect, prices
+from tests.sandboxing import shared_box
 
 CHALLENGES = [flowers(6), prices(6), digits(6)]
 NAMES = ["p.csv", "p.parquet", "p.jsonl", "p.npz"]
@@ -42,7 +44,7 @@ def read_or_refuse(content: bytes, filename: str, challenge: LoadedChallenge) ->
         path.write_bytes(content)
         refused = None
         try:
-            load_kind("predictions").read(path, filename, challenge.manifest, challenge.index)
+            read_here(path.read_bytes(), filename, challenge.manifest, challenge.index)
         except InvalidSubmission as refusal:
             refused = refusal
     if refused is not None:
@@ -98,7 +100,7 @@ def test_random_cells_give_a_verdict_that_can_travel(cells: list[list[str]], cha
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.csv"
         path.write_bytes(content)
-        verdict = grade(job_for(path), path, challenge)
+        verdict = grade(job_for(path), path, challenge, shared_box())
     assert verdict.outcome in (Outcome.SCORED, Outcome.REJECTED)
     assert parse_message(type(verdict), dump_message(verdict)) == verdict
     assert "\\u0000" not in dump_message(verdict)
@@ -119,7 +121,7 @@ def test_the_score_depends_on_no_order(rows: list[int], columns: list[int], seed
         for shown in (frame, frame[rows].select([frame.columns[i] for i in columns])):
             path = Path(folder) / "p.csv"
             shown.write_csv(path)
-            verdicts.append(grade(job_for(path), path, challenge))
+            verdicts.append(grade(job_for(path), path, challenge, shared_box()))
     assert verdicts[0].public == verdicts[1].public
     assert verdicts[0].private == verdicts[1].private
 
@@ -134,4 +136,4 @@ def test_a_job_survives_its_own_way(tmp_path: Path):
 def test_the_uploads_that_are_changed_here_are_good(number: int, tmp_path: Path):
     challenge, content = UPLOADS[number]
     (tmp_path / "p").write_bytes(content)
-    load_kind("predictions").read(tmp_path / "p", NAMES[number % 4], challenge.manifest, challenge.index)
+    read_here((tmp_path / "p").read_bytes(), NAMES[number % 4], challenge.manifest, challenge.index)

@@ -29,12 +29,13 @@ from tests.graders.examples import (
     prices,
     prices_manifest,
 )
+from tests.sandboxing import shared_box
 
 
 def grade_frame(frame: pl.DataFrame, challenge: LoadedChallenge, folder: Path) -> Verdict:
     path = folder / "p.csv"
     frame.write_csv(path)
-    return grade(job_for(path), path, challenge, grader="tester")
+    return grade(job_for(path), path, challenge, shared_box(), grader="tester")
 
 
 def guess(challenge: LoadedChallenge, seed: int = 0) -> pl.DataFrame:
@@ -116,7 +117,7 @@ def test_a_job_for_other_data_is_our_fault(tmp_path: Path):
     (tmp_path / "p.csv").write_text("id,price\n")
     challenge = make_challenge(prices_manifest(), price_answers(), dataset_digest="e" * 64)
     with pytest.raises(WrongData):
-        grade(job_for(tmp_path / "p.csv"), tmp_path / "p.csv", challenge)
+        grade(job_for(tmp_path / "p.csv"), tmp_path / "p.csv", challenge, shared_box())
 
 
 def test_the_standard_error_of_many_rows_is_estimated_from_some_of_them(tmp_path: Path):

@@ -10,18 +10,22 @@ import pytest
 from challenges.errors import Reason
 from graders.kinds import Specimen, SpecimenFailed, check_kinds, check_specimens, try_specimen
 from graders.kinds.predictions import specimens
+from tests.sandboxing import shared_sandbox
 
 ALL = specimens()
 NEVER_HERE = {
     Reason.SCORE_UNDEFINED,  # a metric's, not a table's
     Reason.TIMED_OUT,
     Reason.OUT_OF_MEMORY,
+    Reason.TOO_MUCH_OUTPUT,
+    Reason.TOO_MANY_THREADS,
+    Reason.CRASHED,
 }
 
 
 @pytest.mark.parametrize("specimen", ALL, ids=lambda s: s.name)
 def test_each_specimen_gets_its_verdict(specimen: Specimen, tmp_path: Path):
-    assert try_specimen(specimen, tmp_path) is specimen.reason
+    assert try_specimen(specimen, tmp_path, shared_sandbox()) is specimen.reason
 
 
 def test_there_is_a_specimen_for_every_reason_a_table_can_be_refused_for():
@@ -29,9 +33,9 @@ def test_there_is_a_specimen_for_every_reason_a_table_can_be_refused_for():
 
 
 def test_all_kinds_agree():
-    assert check_kinds() == ["predictions"]
+    assert check_kinds(shared_sandbox()) == ["onnx", "predictions", "torchscript", "weights"]
 
 
 def test_a_wrong_verdict_is_noticed():
     with pytest.raises(SpecimenFailed, match="plain CSV: refused as empty_file; it must be read"):
-        check_specimens("predictions", [replace(ALL[0], content=b"")])
+        check_specimens("predictions", [replace(ALL[0], content=b"")], shared_sandbox())

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from challenges.errors import InvalidSubmission, Reason
-from graders.grading import load_kind
+from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge, make_challenge
 from tests.graders.examples import digits, flowers, make_manifest, perfect, prices
 
@@ -25,7 +25,7 @@ def refuse(content: bytes, folder: Path, challenge: LoadedChallenge, filename: s
     path = folder / "upload"
     path.write_bytes(content)
     with pytest.raises(InvalidSubmission) as refusal:
-        load_kind("predictions").read(path, filename, challenge.manifest, challenge.index)
+        read_here(path.read_bytes(), filename, challenge.manifest, challenge.index)
     json.dumps([f.to_dict() for f in refusal.value.faults], allow_nan=False)
     assert all(f.sentence for f in refusal.value.faults)
     return refusal.value
@@ -73,7 +73,7 @@ def test_a_number_may_be_written_in_many_ways(cell: str, tmp_path: Path):
     path = tmp_path / "p.csv"
     path.write_bytes(with_price(cell))
     challenge = prices()
-    predictions = load_kind("predictions").read(path, "p.csv", challenge.manifest, challenge.index)
+    predictions = read_here(path.read_bytes(), "p.csv", challenge.manifest, challenge.index)
     place = challenge.index.ids.to_list().index(PRICES[3].split(",")[0])
     assert predictions.columns["price"][place] == 5.0
 
@@ -222,7 +222,7 @@ def test_values_are_repeated_without_control_characters_and_not_whole(tmp_path: 
 def test_a_header_may_be_quoted_marked_or_padded(header: bytes, tmp_path: Path):
     challenge = flowers()
     (tmp_path / "p.csv").write_bytes(GOOD.replace(b"id,species", header))
-    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", challenge.manifest, challenge.index)
+    predictions = read_here((tmp_path / "p.csv").read_bytes(), "p.csv", challenge.manifest, challenge.index)
     assert predictions.has("species")
 
 
@@ -263,7 +263,7 @@ def test_texts_and_whole_numbers_are_checked(tmp_path: Path):
     answers = pl.DataFrame({"id": ["a", "b"], "count": [1, 2], "side": ["public", "private"]})
     challenge = make_challenge(manifest, answers)
     (tmp_path / "p.csv").write_text('id,words,count\nb,"two, three",2\na,one,1.0\n')
-    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", manifest, challenge.index)
+    predictions = read_here((tmp_path / "p.csv").read_bytes(), "p.csv", manifest, challenge.index)
     assert predictions.columns["words"].tolist() == ["one", "two, three"]
     assert predictions.columns["count"].tolist() == [1, 2]
     refusal = refuse(b"id,words,count\na,,1.5\nb,two,10\n", tmp_path, challenge)
@@ -283,7 +283,7 @@ def test_many_labels_are_not_all_repeated(tmp_path: Path):
     answers = pl.DataFrame({"id": ["a", "b"], "label": ["l1", "l299"], "side": ["public", "private"]})
     challenge = make_challenge(manifest, answers)
     (tmp_path / "p.csv").write_text("id,label\na,l1\nb,l299\n")
-    predictions = load_kind("predictions").read(tmp_path / "p.csv", "p.csv", manifest, challenge.index)
+    predictions = read_here((tmp_path / "p.csv").read_bytes(), "p.csv", manifest, challenge.index)
     assert predictions.columns["label"].tolist() == [1, 299]
     fault = refuse(b"id,label\na,l1\nb,l300\n", tmp_path, challenge).faults[0]
     assert str(fault.facts["expected"]).endswith("l19, …")

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from challenges.errors import Reason
-from graders.grading import load_kind
+from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge
 from graders.thrift import ThriftError, read_struct
 from tests.graders.examples import digits, flowers, perfect, prices
@@ -42,7 +42,7 @@ def arrays_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
 def read(content: bytes, folder: Path, challenge: LoadedChallenge, filename: str) -> Any:
     path = folder / "upload"
     path.write_bytes(content)
-    return load_kind("predictions").read(path, filename, challenge.manifest, challenge.index)
+    return read_here(path.read_bytes(), filename, challenge.manifest, challenge.index)
 
 
 @pytest.mark.parametrize("name", CHALLENGES)

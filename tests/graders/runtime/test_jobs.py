@@ -17,21 +17,23 @@ import pytest
 from challenges.errors import InvalidMessage
 from challenges.messages import GradeJob, Outcome, PrepareReport, Scores, Verdict, dump_message
 from graders import grading
+from graders.boxing import Box
 from graders.jobs import Desk
 from graders.limits import OutOfTime, forget_peak, read_peak, read_resident, time_limit
 from graders.loading import LoadedChallenge
 from graders.preparing import prepare
 from graders.watching import Reporter, Watched
 from tests.graders.runtime.installation import Installation
+from tests.sandboxing import shared_box
 
-Judge = Callable[[GradeJob, Path, LoadedChallenge, str], Verdict]
+Judge = Callable[[GradeJob, Path, LoadedChallenge, Box, str], Verdict]
 GRADE, PREPARE = "graders.jobs.grade", "graders.jobs.prepare"
 
 
 @pytest.fixture
 def desk(place: Installation) -> Iterator[Desk]:
     with Path(os.devnull).open("wb") as nowhere:
-        yield Desk(place.settings, place.redis, Reporter(nowhere.fileno()), "tester")
+        yield Desk(place.settings, place.redis, Reporter(nowhere.fileno()), "tester", shared_box())
 
 
 @pytest.fixture
@@ -76,8 +78,8 @@ def test_memory_that_cannot_be_had_is_rejected_with_its_limit(place: Installatio
 
 
 def test_a_score_that_json_cannot_hold_is_a_failure(place: Installation, desk: Desk, report: PrepareReport):
-    def broken(job: GradeJob, path: Path, challenge: LoadedChallenge, grader: str) -> Verdict:
-        return replace(grading.grade(job, path, challenge, grader), public=Scores(float("nan")))
+    def broken(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grader: str) -> Verdict:
+        return replace(grading.grade(job, path, challenge, box, grader), public=Scores(float("nan")))
 
     verdict = judged(place, desk, report, broken)
     assert verdict.outcome is Outcome.FAILED
