@@ -1,7 +1,8 @@
 # Two images from one file: `web` (pages, API, scribe, migrations) and `grader` (torch, no web, no database driver).
 FROM python:3.11-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN useradd --uid 10001 --create-home arena && mkdir -p /data/uploads /data/public /data/vault && chown -R arena /data
+RUN useradd --uid 10001 --create-home arena && mkdir -p /data/uploads /data/public /data/vault && \
+  chown -R arena:arena /data && chmod 2775 /data/uploads /data/public && chmod 2770 /data/vault
 WORKDIR /app
 
 FROM base AS wheel
@@ -23,6 +24,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
 CMD ["arena", "web", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM base AS grader
+# used where the container may make namespaces (docs/sandbox.md); without them it lies idle
+RUN apt-get update && apt-get install --yes --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
 COPY --from=wheel /wheels /wheels
 RUN pip install "$(ls /wheels/*.whl)[grader]" && rm -rf /wheels
 USER arena

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,10 +12,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _HERE = Path(__file__).resolve().parent
 
 
-class GraderSettings(BaseSettings):
-    """What an operator can set for a grader. Each field is `ARENA_<NAME>` in the environment."""
+class SandboxSettings(BaseSettings):
+    """What the sandbox is tried with: what a guest must never reach. All of it may be missing."""
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
+
+    redis_url: str = ""
+    storage_url: str = ""
+    vault_url: str = ""
+    sandbox_outer: Literal["", "gvisor", "kata", "container"] = Field(
+        default="",
+        description="The operator's word that graders are isolated from outside: `gvisor`, `kata`, or `container`. "
+        "It counts only where the kernel lacks Landlock and bubblewrap does not run; see sandbox.md.",
+    )
+
+
+class GraderSettings(SandboxSettings):
+    """What an operator can set for a grader. Each field is `ARENA_<NAME>` in the environment."""
 
     redis_url: str = Field(description="Redis, `redis://…` or `unix://…`.")
     storage_url: str = Field(description="Root of blobs: `uploads/` is read, `public/` is written when preparing.")
