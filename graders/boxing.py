@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from challenges.errors import InvalidSubmission, Reason
+from graders.kinds import check_kinds
 from graders.sandbox import Bounds, End
 
 if TYPE_CHECKING:
@@ -35,11 +36,21 @@ class Box:
     mechanism: Mechanism
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Submission kinds that this machine cannot hold, each with the reason."""
+    tried: set[str] = field(default_factory=set)
+    """Kinds whose specimens got the verdicts they must get."""
 
     def check_kind(self, kind: str) -> None:
-        """Raise KindRefused for what is not opened here."""
+        """See that a kind may be opened here; its specimens are tried before its first submission.
+
+        Raises:
+            KindRefused: The sandbox does not hold it.
+            SpecimenFailed: This grader would judge it wrongly.
+        """
         if kind in self.refuses:
             raise KindRefused(f"{kind}: {self.refuses[kind]}")
+        if kind not in self.tried:
+            check_kinds(self.mechanism, [kind])
+            self.tried.add(kind)
 
 
 def bounds_of(limits: Limits, result_bytes: int) -> Bounds:

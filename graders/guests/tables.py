@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.cp437  # noqa: F401 - zipfile looks for it when nothing can be opened any more
 from typing import TYPE_CHECKING, Any
 
 import polars as pl

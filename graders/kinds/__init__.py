@@ -1,4 +1,4 @@
-"""Submission kinds: how an upload becomes something that metrics can score. One file per kind, each with
+"""Submission kinds: how an upload becomes something that metrics can score. One file per kind, with three functions.
 
     recognise(head, filename) -> bool               whether a file is of this kind, where a challenge takes several
     read(upload, challenge, sandbox) -> Reading     opens it in the sandbox, and checks what came out

@@ -33,7 +33,7 @@ def wrap(command: list[str], program: str) -> list[str]:
     spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     person = ["--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--cap-drop", "ALL"]
     ends = ["--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session"]
-    devices = ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm"]
+    devices = ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside
     scratch = ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp/scratch", "--chdir", "/tmp/scratch"]  # noqa: S108 - inside
     closing = ["--remount-ro", "/dev", "--remount-ro", "/"]
     return [program, *spaces, *ends, *person, *_system(), *_libraries(), *devices, *scratch, *closing, "--", *command]

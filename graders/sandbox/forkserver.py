@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import select
+import signal
 import socket
 import subprocess
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from graders.sandbox import End
 from graders.sandbox.fresh import Fresh, lock_of
 from graders.sandbox.started import ENVIRONMENT, PYTHON, pipes_for
 from graders.sandbox.watch import Child, Ended, Watch
@@ -48,6 +50,8 @@ class Server:
     process: subprocess.Popen[bytes]
     control: socket.socket
     runs: int = 0
+    is_lost: bool = False
+    """It ended in the middle of a run, which tells nothing of what was run."""
 
     @classmethod
     def start(cls, flavour: str) -> Server:
@@ -124,12 +128,16 @@ class ForkServer:
     def run(self, run: Run) -> Outcome:
         """Run a guest to its end, whatever it does."""
         try:
-            child = self._fork(run)
-        except ServerGone as error:
-            log.warning("no fork server; a fresh process is used", flavour=run.flavour, error=str(error))
-            self._drop(run.flavour)
-            return Fresh(self.uid, landlock_abi=self.landlock_abi).run(run)
-        return Watch(child, run).follow()
+            server, child = self._fork(run)
+            outcome = Watch(child, run).follow()
+            if not (server.is_lost and outcome.end is End.CRASHED):
+                return outcome
+            error = ServerGone("it ended in the middle of a run")
+        except ServerGone as gone:
+            error = gone
+        log.warning("no fork server; a fresh process is used", flavour=run.flavour, error=str(error))
+        self._drop(run.flavour)
+        return Fresh(self.uid, landlock_abi=self.landlock_abi).run(run)
 
     def close(self) -> None:
         """End all fork servers."""
@@ -155,7 +163,7 @@ class ForkServer:
             log.info("a fork server is ready", flavour=flavour, seconds=round(time.monotonic() - began, 2))
         return server
 
-    def _fork(self, run: Run) -> Child:
+    def _fork(self, run: Run) -> tuple[Server, Child]:
         server = self._server(run.flavour)
         with pipes_for(run, lock_of(run, self.uid, server.process.pid, self.landlock_abi)) as pipes:
             pid, pidfd = server.ask([*pipes.theirs, *run.files])
@@ -165,11 +173,11 @@ class ForkServer:
             try:
                 facts, _ = server.hear(ANSWER_SECONDS)
             except ServerGone:  # it was killed, and the child with it
-                self._drop(run.flavour)
-                return Ended(-9, 0.0, 0)
+                server.is_lost = True
+                return Ended(-signal.SIGKILL, 0.0, 0)
             return Ended(int(facts["exit_code"]), facts["cpu_seconds"], int(facts["peak_bytes"]))
 
-        return Child(pid, pidfd, pipes.stdout, pipes.stderr, pipes.result, pipes.inputs, reap)
+        return server, Child(pid, pidfd, pipes.stdout, pipes.stderr, pipes.result, pipes.inputs, reap)
 
     def _drop(self, flavour: str) -> None:
         server = self._servers.pop(flavour, None)

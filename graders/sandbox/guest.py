@@ -2,8 +2,8 @@
 
     python -I -m graders.sandbox.guest 12 15 9 …     the descriptors of settings, result, inputs and files
 
-They are moved to 3, 4, 5 and from 6 on. The fork server runs the same `serve` in its children. Nothing of the upload is touched before `lock.close` is through;
-if that fails, the process ends with exit code 70 and has opened nothing.
+They are moved to 3, 4, 5 and from 6 on. The fork server runs the same `serve` in its children. Nothing of the upload
+is touched before `lock.close` is through; if that fails, the process ends with exit code 70 and has opened nothing.
 """
 
 from __future__ import annotations
