@@ -25,6 +25,17 @@ _ENTRY_BYTES = 4096
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _KINDS = "iufUS"
 _CHARACTER_BYTES = 4
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    OverflowError,
+    ValueError,
+)
+"""What zipfile raises when an archive is broken."""
 
 
 def read(content: bytes, expected: Expected) -> pl.DataFrame:
@@ -38,7 +49,7 @@ def read(content: bytes, expected: Expected) -> pl.DataFrame:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             members = _check_directory(archive, expected)
             arrays = {name: _read_array(archive, member, name, expected) for name, member in members.items()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, OverflowError) as e:
+    except _BROKEN as e:
         raise_malformed(Format.NPZ, str(e) or type(e).__name__)
     _check_lengths(arrays, expected)
     return pl.DataFrame([_to_series(name, array) for name, array in arrays.items()])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import encodings.cp437  # noqa: F401 - zipfile looks for it when nothing can be opened any more
+# What the readers' libraries import when they first need it is imported now: later nothing can be opened any more.
+import encodings.cp437
+import encodings.utf_8_sig  # noqa: F401
 from typing import TYPE_CHECKING, Any
 
+import numpy.ma  # noqa: F401
 import polars as pl
 
 from challenges.errors import InvalidSubmission

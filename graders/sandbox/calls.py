@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-ALLOWED = """
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+ALLOWED = _words("""
 access alarm arch_prctl brk capget chdir clock_getres clock_gettime clock_nanosleep close close_range
 copy_file_range dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd
 eventfd2 exit exit_group faccessat faccessat2 fadvise64 fchdir fdatasync fgetxattr flistxattr fstat fstatfs fsync
@@ -16,18 +21,18 @@ rt_sigtimedwait sched_get_priority_max sched_get_priority_min sched_getaffinity 
 sched_rr_get_interval sched_yield select sendfile set_robust_list set_tid_address setitimer setrlimit shutdown
 sigaltstack stat statfs statx sysinfo time timer_create timer_delete timer_getoverrun timer_gettime timer_settime
 timerfd_create timerfd_gettime timerfd_settime times umask uname wait4 waitid write writev
-""".split()
+""")
 """Always: reading, memory, waiting, time, one's own identity and signals, sockets that are open already."""
 
-SERVICE = "accept accept4 listen recvmsg sendmsg setsockopt".split()
+SERVICE = _words("accept accept4 listen recvmsg sendmsg setsockopt")
 """For a guest that answers on a socket that was handed in."""
 
-READ_ONLY = """
+READ_ONLY = _words("""
 fallocate ftruncate mkdir mkdirat rename renameat renameat2 rmdir truncate unlink unlinkat
-""".split()
+""")
 """Refused as on a read-only disk: libraries know that answer."""
 
-NOT_PERMITTED = """
+NOT_PERMITTED = _words("""
 acct add_key adjtimex bind bpf capset chmod chown chroot clock_adjtime clock_settime connect creat delete_module
 execve execveat fanotify_init fchmod fchmodat fchmodat2 fchown fchownat finit_module flock fork fremovexattr
 fsconfig fsetxattr fsmount fsopen fspick futimesat init_module inotify_add_watch inotify_init inotify_init1 io_setup
@@ -42,5 +47,5 @@ semop semtimedop sendmmsg set_mempolicy setdomainname setfsgid setfsuid setgid s
 setpriority setregid setresgid setresuid setreuid setsid settimeofday setuid setxattr shmat shmctl shmdt shmget
 socket splice swapoff swapon symlink symlinkat syslog tee tkill umount2 unshare userfaultfd utime utimensat utimes
 vfork vhangup vmsplice
-""".split()
+""")
 """Refused with "operation not permitted", so that a program's author sees what it is about. All others do not exist."""

@@ -31,7 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NoLandlock(Exception):
-    """This kernel does not have it, or has it switched off."""
+    """The kernel does not have it, or has it switched off."""
 
 
 def find_abi() -> int:

@@ -1,7 +1,7 @@
-"""A process locks itself in, for good: descriptors, user, limits, files (Landlock), system calls (seccomp), in an order
-that leaves no gap; at the end it tries whether the lock holds. Nothing of a participant has been opened before.
+"""How a process locks itself in, for good: descriptors, user, limits, files (Landlock), system calls (seccomp).
 
-The libraries that a guest needs can still be read and imported. `seal` takes that away as well.
+The order leaves no gap, and at the end it tries whether the lock holds. Nothing of a participant has been opened
+before. The libraries that a guest needs can still be read and imported; `seal` takes that away as well.
 """
 
 from __future__ import annotations
