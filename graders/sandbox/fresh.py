@@ -31,10 +31,14 @@ class Fresh:
     """With bubblewrap around it."""
     landlock_abi: int = 99
     """The newest version of Landlock to use; 0: none."""
+    own_proc: bool = True
+    """For bubblewrap: with a /proc of its own, which a container may forbid."""
 
     def run(self, run: Run) -> Outcome:
         """Run a guest to its end, whatever it does."""
-        with pipes_for(run, lock_of(run, self.uid, 0 if self.bubblewrap else os.getpid(), self.landlock_abi)) as pipes:
+        # in bubblewrap it is that user already, and sees no parent
+        uid, parent = (0, 0) if self.bubblewrap else (self.uid, os.getpid())
+        with pipes_for(run, lock_of(run, uid, parent, self.landlock_abi)) as pipes:
             process = self._start(run, pipes)
         pipes.close_theirs()
         pidfd = os.pidfd_open(process.pid)
@@ -59,7 +63,7 @@ class Fresh:
             program = find_bubblewrap()
             if program is None:
                 raise NoBubblewrap
-            command = wrap(command, program)
+            command = wrap(command, program, own_proc=self.own_proc)
             # bubblewrap's own "nobody" would still be root outside
             user = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - our own program
