@@ -14,15 +14,14 @@ from collections.abc import Iterable
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+_REFER, _TRUNCATE, _IOCTL_DEV, _RESOLVE_UNIX = 1 << 13, 1 << 14, 1 << 15, 1 << 16
 _FIRST = (1 << 13) - 1
 """The rights of the first version."""
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _ALL_NETWORK = 0b11
 _ALL_SCOPES = 0b11
-_NEWEST = 6
-"""The newest version that added a right this module denies."""
 
+LIST = _READ_DIR
 READ = _READ_FILE | _READ_DIR
 DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
 WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE
@@ -58,7 +57,7 @@ def restrict(rules: Iterable[tuple[str, int]], newest: int = 99) -> int:
     """
     abi = min(find_abi(), newest)
     if abi < 1:
-        raise NoLandlock
+        raise NoLandlock("this kernel has no Landlock, or has it switched off")
     handled, attributes = _attributes(abi)
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
     try:
@@ -73,9 +72,9 @@ def restrict(rules: Iterable[tuple[str, int]], newest: int = 99) -> int:
 def _attributes(abi: int) -> tuple[int, bytes]:
     """The rights that are denied, and the kernel's structure that says so; its size tells the version."""
     files = _FIRST
-    for version, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEV)):
+    for version, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEV), (9, _RESOLVE_UNIX)):
         files |= right if abi >= version else 0
-    if abi >= _NEWEST:
+    if abi >= 6:  # noqa: PLR2004 - versions
         return files, struct.pack("=QQQ", files, _ALL_NETWORK, _ALL_SCOPES)
     if abi >= 4:  # noqa: PLR2004 - versions
         return files, struct.pack("=QQ", files, _ALL_NETWORK)

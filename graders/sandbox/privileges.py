@@ -12,16 +12,24 @@ from pathlib import Path
 _CAPBSET_DROP, _CAP_AMBIENT, _AMBIENT_CLEAR = 24, 47, 4
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _SET_SECUREBITS = 1, 4, 38, 28
 _SIGKILL = 9
-_NO_ROOT = 0b11_11_11
-"""Securebits NOROOT, NO_SETUID_FIXUP, KEEP_CAPS' opposite, and their locks: being user 0 gives no capability again."""
+_NO_ROOT = 0b11_10_11_11
+"""Securebits NO_CAP_AMBIENT_RAISE, not KEEP_CAPS, NO_SETUID_FIXUP, NOROOT, all locked: user 0 gains nothing again."""
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
+_CLOSE_RANGE = 436
+"""The number of the call, on all architectures."""
+_LAST_DESCRIPTOR = 0xFFFFFFFF
 _STACK_BYTES = 16 << 20
 _DESCRIPTORS = 256
 _SIGNALS = 64
+_GPU_FILE_BYTES = 1 << 20
+"""What a GPU's driver may write to a file in memory; nobody else writes files at all."""
 _ADDRESS_SPACE = 16
 """How many times its memory a process may map: libraries map much that they never touch."""
 _ADDRESS_BYTES = 16 << 30
+
+_EVERYBODY = ["0", "0", "4294967295"]
+"""Numbers of users as the first namespace of a system maps them."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,6 +46,33 @@ def set_option(option: int, *values: int) -> None:
         raise OSError(code, f"prctl {option}: {os.strerror(code)}")
 
 
+def close_others(keep: tuple[int, ...]) -> None:
+    """Close every descriptor but these, those beyond the limit on descriptors as well.
+
+    Raises:
+        OSError: It is not known which are open.
+    """
+    first = 0
+    for descriptor in (*sorted(set(keep)), _LAST_DESCRIPTOR + 1):
+        if first < descriptor and not _close_range(first, descriptor - 1):
+            _close_listed(keep)
+            return
+        first = descriptor + 1
+
+
+def _close_range(first: int, last: int) -> bool:
+    arguments = (ctypes.c_uint(number) for number in (first, last, 0))
+    return int(_libc.syscall(ctypes.c_long(_CLOSE_RANGE), *arguments)) == 0
+
+
+def _close_listed(keep: tuple[int, ...]) -> None:
+    """The way of kernels that cannot close a range."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the list must be complete before any is closed
+        if int(name) not in keep:
+            with suppress(OSError):  # the list's own
+                os.close(int(name))
+
+
 def become(uid: int) -> None:
     """Give up every capability for good, and become another user where `uid` is not 0.
 
@@ -51,7 +86,7 @@ def become(uid: int) -> None:
         with suppress(OSError):
             set_option(_CAP_AMBIENT, _AMBIENT_CLEAR)
     if uid:
-        os.setgroups([])
+        os.setgroups([])  # refused to whoever is not root: then nothing goes on
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     elif os.geteuid() == 0:
@@ -103,7 +138,7 @@ def limit(cpu_seconds: int, memory_bytes: int, threads: int, uid: int, *, maps_f
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: memory_bytes,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_FSIZE: _GPU_FILE_BYTES if maps_freely else 0,
         resource.RLIMIT_NOFILE: _DESCRIPTORS,
         resource.RLIMIT_STACK: _STACK_BYTES,
         resource.RLIMIT_MEMLOCK: 0,
@@ -127,8 +162,8 @@ def limit(cpu_seconds: int, memory_bytes: int, threads: int, uid: int, *, maps_f
 def _count_tasks() -> int:
     """Threads of all processes of this user: a limit on its processes counts those as well."""
     own, count = os.getuid(), 0
-    if own == 0:
-        return 0  # the kernel does not bind user 0; whoever watches counts
+    if own == 0 and Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY:
+        return 0  # the kernel does not bind the real user 0; whoever watches counts
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with suppress(OSError):

@@ -21,7 +21,6 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE = 0, 4
 _X32 = 0x40000000
 """From here on x86-64 has a second set of numbers for the same calls."""
-_SECCOMP_CALL = {"x86_64": 317, "aarch64": 277}
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _MOST_BYTES = 4096 * 8
 
@@ -34,8 +33,10 @@ _GPU_NO_IOCTLS = (0x5412, 0x541C, 0x541D, 0x540E, 0x5423)
 """What types into terminals, or takes one."""
 _NO_FCNTLS = (6, 7, 8, 10, 15, 37, 38, 1024, 1026, 1031)
 """Locks, owners, signals, leases, and the size of pipes."""
-_FOR_WRITING = 0o3 | 0o100 | 0o1000 | 0o20000000
-"""open: any mode but reading, O_CREAT, O_TRUNC, O_TMPFILE."""
+_MAKES_OR_EMPTIES = 0o100 | 0o1000 | 0o20000000
+"""open: O_CREAT, O_TRUNC, O_TMPFILE."""
+_FOR_WRITING = _MAKES_OR_EMPTIES | 0o3
+"""open: the same, or any mode but reading."""
 _SHARED_NOWHERE = 0x21
 """mmap: MAP_SHARED | MAP_ANONYMOUS, which no limit counts."""
 _AF_UNIX, _SOCK_STREAM, _TYPE = 1, 1, 0xF
@@ -52,12 +53,13 @@ def install(program: bytes) -> None:
 
     Raises:
         OSError: The kernel refuses it.
+        UnknownArchitecture: There is no table for this machine.
     """
     if len(program) > _MOST_BYTES:
         raise OSError(errno.E2BIG, "the filter is too long")
     content = ctypes.create_string_buffer(program, len(program))
     packed = _Program(len(program) // 8, ctypes.cast(content, ctypes.c_void_p))
-    number = _SECCOMP_CALL[os.uname().machine]
+    number = architecture_of(os.uname().machine).numbers["seccomp"]
     arguments = ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(_ALL_THREADS), ctypes.byref(packed)
     result = _libc.syscall(ctypes.c_long(number), *arguments)
     if result != 0:
@@ -73,9 +75,9 @@ def build_filter(profile: Profile, pid: int, machine: str = "") -> bytes:
         pid: The process: signals and limits are for itself.
         machine: As `os.uname().machine` names it; empty: this one.
     """
-    before, after = _parts(profile, machine or os.uname().machine)
-    own = _own(pid, machine or os.uname().machine)
-    return before + own + after
+    machine = machine or os.uname().machine
+    before, after = _parts(profile, machine)
+    return before + _own(pid, machine) + after
 
 
 @lru_cache
@@ -93,15 +95,15 @@ def build_seal(machine: str = "") -> bytes:
 def _parts(profile: Profile, machine: str) -> tuple[bytes, bytes]:
     """What comes before and after the rules that name the process."""
     rules = _Rules(machine)
-    _add_processes(rules)
-    _add_files(rules)
-    _add_sockets(rules)
     is_gpu = profile is Profile.GPU
+    _add_processes(rules)
+    _add_files(rules, _MAKES_OR_EMPTIES if is_gpu else _FOR_WRITING)  # devices are opened for writing
+    _add_sockets(rules)
     rules.add("ioctl", _only_not(1, _GPU_NO_IOCTLS, errno.EPERM) if is_gpu else _only(1, _IOCTLS, errno.ENOTTY))
     rules.add("mmap", _give(_ALLOW) if is_gpu else _all_bits(3, _SHARED_NOWHERE, errno.ENOMEM, _ALLOW))
     allowed = set(ALLOWED)
     if profile in (Profile.COMPUTE, Profile.GPU):
-        allowed.add("seccomp")
+        rules.add("seccomp", _only_all((_SET_MODE_FILTER, _ALL_THREADS), errno.EPERM))
     if profile is Profile.SERVICE:
         allowed |= set(SERVICE)
     if is_gpu:
@@ -133,10 +135,10 @@ def _add_processes(rules: _Rules) -> None:
     rules.add("prctl", _only(0, _PRCTLS, errno.EPERM))
 
 
-def _add_files(rules: _Rules) -> None:
+def _add_files(rules: _Rules, refused: int) -> None:
     rules.add("fcntl", _only_not(1, _NO_FCNTLS, errno.EPERM))
     for name, flags in (("openat", 2), ("open", 1)):
-        reading = _load(_low(flags)) + _step(_AND, _FOR_WRITING) + _if(_EQUAL, 0, _give(_ALLOW))
+        reading = _load(_low(flags)) + _step(_AND, refused) + _if(_EQUAL, 0, _give(_ALLOW))
         rules.add(name, reading + _error(errno.EACCES))
 
 
@@ -171,6 +173,14 @@ def _entry(machine: str) -> bytes:
 
 def _only(argument: int, values: tuple[int, ...], code: int) -> bytes:
     return _load(_low(argument)) + b"".join(_if(_EQUAL, value, _give(_ALLOW)) for value in values) + _error(code)
+
+
+def _only_all(values: tuple[int, ...], code: int) -> bytes:
+    """The first arguments must be these."""
+    block = _give(_ALLOW)
+    for argument, value in reversed(list(enumerate(values))):
+        block = _load(_low(argument)) + _if(_EQUAL, value, block) + _error(code)
+    return block
 
 
 def _only_not(argument: int, values: tuple[int, ...], code: int) -> bytes:

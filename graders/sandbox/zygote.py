@@ -18,8 +18,8 @@ import socket
 import sys
 from pathlib import Path
 
+from graders.sandbox import lock
 from graders.sandbox.guest import arrange, read_config, run_and_exit
-from graders.sandbox.lock import default_readable
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
     "tables": ("numpy", "polars", "graders.guests.tables"),
@@ -48,7 +48,7 @@ def main() -> None:
     for name in FLAVOURS[sys.argv[1]]:
         importlib.import_module(name)
     check_threads()
-    default_readable()  # found once, for all children
+    lock.prepare()  # once, for all children
     gc.collect()
     gc.freeze()
     control.sendall(b'{"ready": true}')
