@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from graders.sandbox.levels import KINDS, NEEDS, Level, refused
@@ -42,6 +45,12 @@ def test_every_refusal_is_a_sentence():
         for sentence in refused(level).values():
             assert sentence.endswith(".")
     assert set(NEEDS) == set(KINDS)
+
+
+def test_each_level_is_described():
+    text = (Path(__file__).resolve().parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (S\w+) \|", text, re.MULTILINE)
+    assert rows == [level.name for level in sorted(Level, reverse=True)]
 
 
 def test_a_kind_that_nobody_knows_is_an_error():

@@ -44,6 +44,26 @@ class Talking(Guest):
         print(json.dumps(note), flush=True)
 canary.main(Talking(json.loads(sys.argv[1]), [], Profile.CODE))
 """
+PROFILED = """
+import json, os, sys
+from graders.sandbox import privileges, seccomp, syscalls
+rules = seccomp._Rules(os.uname().machine)
+plain, values = set(), {}
+for rule in json.load(open(sys.argv[1]))["syscalls"]:
+    for name in rule["names"]:
+        if "args" in rule:
+            values.setdefault(name, []).append(rule["args"][0]["value"])
+        else:
+            plain.add(name)
+for name in syscalls.architecture_of(rules.machine).numbers:
+    if name not in plain:
+        rules.add(name, seccomp._only(0, tuple(values[name]), 1) if name in values else seccomp._error(1))
+privileges.keep_privileges_down()
+seccomp.install(seccomp._entry(rules.machine) + b"".join(rules.parts) + seccomp._give(seccomp._ALLOW))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Runs a program to which all calls that we know are refused, but for those of a container's profile."""
+PROFILE = Path(__file__).resolve().parents[3] / "deploy" / "compose" / "arena-userns.json"
 NO_LANDLOCK, NO_MOUNT, NO_SECCOMP = "landlock_create_ruleset", "mount", "seccomp"
 
 
@@ -102,9 +122,9 @@ def lends() -> bool:
     return bool(lease.uid)
 
 
-def probe(installation: Installation, without: str = "", **more: str) -> dict[str, Any]:
+def probe(installation: Installation, without: str = "", launcher: str = WITHOUT, **more: str) -> dict[str, Any]:
     """Run the probing as the doctor does; with the exit code that goes with the level."""
-    command = [sys.executable, "-c", WITHOUT, without, *PROBING] if without else PROBING
+    command = [sys.executable, "-c", launcher, without, *PROBING] if without else PROBING
     environment = installation.environment | more
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout, done.stderr
@@ -175,6 +195,13 @@ def test_without_seccomp_nothing_is_opened(installation: Installation):
     assert report["level"] == "S0"
     assert set(report["refuses"]) == set(KINDS)
     assert report["reasons"][0].startswith("seccomp does not work here")
+
+
+def test_the_profile_for_containers_leaves_all_that_the_sandbox_needs(installation: Installation):
+    free, profiled = probe(installation), probe(installation, str(PROFILE), PROFILED)
+    assert profiled["level"] == free["level"]
+    for name in ("landlock", "seccomp", "preload", "canary_models", "canary_programs", "bubblewrap"):
+        assert profiled["probes"][name] == free["probes"][name]
 
 
 def test_it_works_without_an_installation_and_for_people():
