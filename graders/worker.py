@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -25,6 +27,12 @@ from graders.settings import GraderSettings, get_settings
 from graders.supervisor import Supervisor
 from graders.tasks import connect
 
+if TYPE_CHECKING:
+    from graders.boxing import Box
+
+AT_START = ("predictions", "onnx")
+"""Kinds whose specimens are tried before the grader listens. Those that need torch, whose import takes seconds and two
+hundred megabytes, are tried before their first submission."""
 SELF_TEST_FAILED = 3
 """Exit code of a grader that does not trust itself."""
 ORPHAN_SECONDS = 10.0
@@ -64,21 +72,45 @@ def run_grader(settings: GraderSettings, pipe: int, folder: str) -> int:
     end_with_parent(stop)
     os.set_inheritable(pipe, False)  # noqa: FBT003 - what a job starts must not keep it open
     # Imported here: the supervisor, which lives in the same program, is a small process without numpy and polars.
-    from graders.jobs import Desk, grader_version  # noqa: PLC0415
+    from graders.boxing import Box  # noqa: PLC0415
+    from graders.kinds import find_kinds  # noqa: PLC0415
+    from graders.sandbox.choosing import open_sandbox  # noqa: PLC0415
+
+    sandbox, report = open_sandbox(settings)
+    try:
+        box = Box(sandbox, report.refuses)
+        refuses = [kind for kind in find_kinds() if kind in report.refuses]
+        facts = {"level": report.level.name, "reasons": report.reasons, "refuses": refuses}
+        return serve(settings, pipe, stop, box, {"sandbox": json.dumps(facts)})
+    finally:
+        sandbox.close()
+
+
+def serve(settings: GraderSettings, pipe: int, stop: threading.Event, box: Box, facts: dict[str, str]) -> int:
+    """Test oneself, then listen until `stop` is set; the exit code.
+
+    Args:
+        settings: The grader's.
+        pipe: Where the supervisor is told what is in hand.
+        stop: Ends the listening between two jobs.
+        box: Where uploads are opened.
+        facts: What operators see of this grader.
+    """
+    from graders.jobs import Desk, grader_version  # noqa: PLC0415 - as above
     from graders.kinds import check_kinds  # noqa: PLC0415
     from graders.queues import listen  # noqa: PLC0415
     from graders.watching import Reporter  # noqa: PLC0415
 
     try:
-        kinds = check_kinds()
+        box.tried.update(check_kinds(box.mechanism, [kind for kind in AT_START if kind not in box.refuses]))
     except Exception:
         log.exception("the self-test failed: this grader would judge wrongly, and does not listen")
         return SELF_TEST_FAILED
     queues = [name.strip() for name in settings.queues.split(",") if name.strip()]
     with connect(settings.redis_url) as redis:
-        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}")
-        log.info("the grader listens", queues=queues, kinds=kinds, version=grader_version())
-        facts = {"version": grader_version(), "device": desk.device}
+        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}", box)
+        log.info("the grader listens", queues=queues, version=grader_version(), kinds=sorted(box.tried))
+        facts = {"version": grader_version(), "device": desk.device, **facts}
         listen(redis, queues, desk.functions(), stop, desk.reporter, facts)
     return 0
 
