@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.challenges.workshop import COPY, SLUGS, Prepared, Workshop
+from tests.challenges.workshop import COPY, MODELS, SLUGS, Prepared, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +18,16 @@ def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(params=[*SLUGS, COPY])
 def prepared(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
     """Each challenge in turn, with its offline data."""
+    return workshop.prepare(request.param)
+
+
+@pytest.fixture(params=[slug for slug in [*SLUGS, COPY] if slug not in MODELS])
+def tabled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
+    """Each challenge that takes tables of predictions."""
+    return workshop.prepare(request.param)
+
+
+@pytest.fixture(params=MODELS)
+def modelled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
+    """Each challenge that takes models."""
     return workshop.prepare(request.param)

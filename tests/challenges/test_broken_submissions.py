@@ -89,34 +89,34 @@ def refuse(prepared: Prepared, content: bytes, folder: Path) -> list[dict[str, o
 
 
 @pytest.mark.parametrize("name", WRONG_TABLES)
-def test_a_wrong_table_is_refused(prepared: Prepared, name: str, tmp_path: Path):
+def test_a_wrong_table_is_refused(tabled: Prepared, name: str, tmp_path: Path):
     reason, spoil = WRONG_TABLES[name]
-    assert refuse(prepared, join(spoil(read_lines(prepared))), tmp_path)[0]["reason"] == reason
+    assert refuse(tabled, join(spoil(read_lines(tabled))), tmp_path)[0]["reason"] == reason
 
 
 @pytest.mark.parametrize("name", WRONG_FILES)
-def test_a_wrong_file_is_refused(prepared: Prepared, name: str, tmp_path: Path):
+def test_a_wrong_file_is_refused(tabled: Prepared, name: str, tmp_path: Path):
     reason, spoil = WRONG_FILES[name]
-    assert refuse(prepared, spoil(join(read_lines(prepared))), tmp_path)[0]["reason"] == reason
+    assert refuse(tabled, spoil(join(read_lines(tabled))), tmp_path)[0]["reason"] == reason
 
 
-def test_a_wrong_cell_is_refused_with_its_row_and_column(prepared: Prepared, tmp_path: Path):
-    lines = read_lines(prepared)
-    for column in prepared.package.manifest.submission.columns:
+def test_a_wrong_cell_is_refused_with_its_row_and_column(tabled: Prepared, tmp_path: Path):
+    lines = read_lines(tabled)
+    for column in tabled.package.manifest.submission.columns:
         if column.optional_group:
             continue
         place = lines[0].index(column.name)
         for cell, reason in wrong_cells(column):
-            fault = refuse(prepared, join(put(lines, 3, place, cell)), tmp_path)[0]
+            fault = refuse(tabled, join(put(lines, 3, place, cell)), tmp_path)[0]
             assert (fault["reason"], fault["row"], fault["column"]) == (reason, 3, column.name), cell
 
 
-def test_probabilities_are_checked_too(prepared: Prepared, tmp_path: Path):
-    table = prepared.package.manifest.submission
+def test_probabilities_are_checked_too(tabled: Prepared, tmp_path: Path):
+    table = tabled.package.manifest.submission
     names = [c.name for c in table.columns if c.optional_group in table.probability_groups]
     if not names:
         pytest.skip("takes no probabilities")
-    lines = read_lines(prepared)
+    lines = read_lines(tabled)
     header = [*lines[0], *names]
     even = [f"{1 / len(names):.9f}"] * len(names)
     rows = [[*cells, *even] for cells in lines[1:]]
@@ -126,10 +126,10 @@ def test_probabilities_are_checked_too(prepared: Prepared, tmp_path: Path):
         ("nan", "not_finite"),
         ("1", "out_of_range"),
     ):
-        fault = refuse(prepared, join(put([header, *rows], 2, len(header) - 1, cell)), tmp_path)[0]
+        fault = refuse(tabled, join(put([header, *rows], 2, len(header) - 1, cell)), tmp_path)[0]
         assert (fault["reason"], fault["row"]) == (reason, 2)
     short = [cells[:-1] for cells in [header, *rows]]
-    assert refuse(prepared, join(short), tmp_path)[0] == {
+    assert refuse(tabled, join(short), tmp_path)[0] == {
         "reason": "missing_column",
         "column": names[-1],
         "expected": f"{','.join(lines[0])}[,{','.join(names)}]",
@@ -137,19 +137,19 @@ def test_probabilities_are_checked_too(prepared: Prepared, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_editors_do_to_a_file_does_no_harm(prepared: Prepared, name: str, tmp_path: Path):
-    plain = prepared.public / "sample_submission.csv"
+def test_what_editors_do_to_a_file_does_no_harm(tabled: Prepared, name: str, tmp_path: Path):
+    plain = tabled.public / "sample_submission.csv"
     path = tmp_path / "edited.csv"
     path.write_bytes(HARMLESS[name](plain.read_bytes()))
-    expected, found = prepared.grade(plain), prepared.grade(path)
+    expected, found = tabled.grade(plain), tabled.grade(path)
     assert found.public is not None
     assert expected.public is not None
     assert found.public.score == expected.public.score
 
 
-def test_faults_say_nothing_of_the_answers(prepared: Prepared, tmp_path: Path):
+def test_faults_say_nothing_of_the_answers(tabled: Prepared, tmp_path: Path):
     """All cells wrong: the reply lists a few and counts the rest, and repeats nothing but what was sent."""
-    lines = read_lines(prepared)
-    faults = refuse(prepared, join([lines[0], *([cells[0], "?"] for cells in lines[1:])]), tmp_path)
+    lines = read_lines(tabled)
+    faults = refuse(tabled, join([lines[0], *([cells[0], "?"] for cells in lines[1:])]), tmp_path)
     assert len(faults) == 5
     assert all(fault["value"] == "?" for fault in faults)

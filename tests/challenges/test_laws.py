@@ -105,7 +105,9 @@ def test_the_description_names_every_file_and_column(prepared: Prepared):
         sections = split_sections(text, language)
         for file in prepared.report.files:
             assert f"`{file.name}`" in sections["data"]
-        for name in prepared.sample.columns:
+        model = prepared.package.manifest.model
+        names = prepared.sample.columns if model is None else [t.name for t in (*model.inputs, model.output)]
+        for name in names:
             assert f"`{name}`" in sections["submission"]
 
 
@@ -129,7 +131,7 @@ def test_another_secret_makes_other_data(prepared: Prepared, workshop: Workshop)
 
 def test_the_sample_submission_is_scored_and_well_below_pass(prepared: Prepared):
     manifest = prepared.package.manifest
-    for score in scores_of(prepared.grade(prepared.public / "sample_submission.csv")):
+    for score in scores_of(prepared.grade(prepared.sample_file)):
         margin = abs(manifest.thresholds.good - manifest.thresholds.passing)
         assert is_better(manifest, manifest.thresholds.passing, score)
         assert abs(score - manifest.thresholds.passing) > margin
@@ -137,32 +139,32 @@ def test_the_sample_submission_is_scored_and_well_below_pass(prepared: Prepared)
 
 def test_the_sample_submission_reaches_the_score_the_manifest_tells(prepared: Prepared):
     first = prepared.package.manifest.baselines[0].score
-    for score in scores_of(prepared.grade(prepared.public / "sample_submission.csv")):
+    for score in scores_of(prepared.grade(prepared.sample_file)):
         assert score == pytest.approx(first, rel=0.2)
 
 
-def test_the_answers_get_the_best_score_of_every_metric(prepared: Prepared, tmp_path: Path):
-    best_submission(prepared).write_csv(tmp_path / "best.csv")
-    verdict = prepared.grade(tmp_path / "best.csv")
+def test_the_answers_get_the_best_score_of_every_metric(tabled: Prepared, tmp_path: Path):
+    best_submission(tabled).write_csv(tmp_path / "best.csv")
+    verdict = tabled.grade(tmp_path / "best.csv")
     for side in (verdict.public, verdict.private):
         assert side is not None
-        found = {prepared.package.manifest.metric.name: side.score, **side.secondary}
-        assert set(found) >= {m.name for m in prepared.package.manifest.secondary}
+        found = {tabled.package.manifest.metric.name: side.score, **side.secondary}
+        assert set(found) >= {m.name for m in tabled.package.manifest.secondary}
         for name, score in found.items():
             assert score == pytest.approx(import_module(f"graders.metrics.{name}").BEST, abs=1e-6)
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl", "npz"])
-def test_order_and_format_make_no_difference(prepared: Prepared, format_: str, tmp_path: Path):
-    frame = best_submission(prepared)
-    label = prepared.package.manifest.metric.columns[0]
+def test_order_and_format_make_no_difference(tabled: Prepared, format_: str, tmp_path: Path):
+    frame = best_submission(tabled)
+    label = tabled.package.manifest.metric.columns[0]
     frame = frame.with_columns(frame[label].shift(1).backward_fill()) if format_ != "npz" else frame
     frame.write_csv(tmp_path / "plain.csv")
-    expected = prepared.grade(tmp_path / "plain.csv")
+    expected = tabled.grade(tmp_path / "plain.csv")
     mixed = frame.select(frame.columns[::-1]).sample(fraction=1, shuffle=True, seed=3)
     path = tmp_path / f"mixed.{format_}"
     write_table(mixed, path)
-    found = prepared.grade(path)
+    found = tabled.grade(path)
     assert scores_of(found) == pytest.approx(scores_of(expected), rel=1e-12)
 
 
@@ -183,7 +185,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
 
 
 def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Prepared, tmp_path: Path):
-    out = tmp_path / "submission.csv"
+    out = tmp_path / ("model.onnx" if prepared.package.manifest.model else "submission.csv")
     started = resource.getrusage(resource.RUSAGE_CHILDREN)
     script = prepared.package.folder / "baseline.py"
     done = subprocess.run(
@@ -197,7 +199,7 @@ def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Pr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started.ru_utime < BASELINE_SECONDS
     manifest = prepared.package.manifest
     told = next(b for b in manifest.baselines if b.is_script)
-    sample = scores_of(prepared.grade(prepared.public / "sample_submission.csv"))
+    sample = scores_of(prepared.grade(prepared.sample_file))
     for score, other in zip(scores_of(prepared.grade(out)), sample, strict=True):
         assert is_better(manifest, score, other)
         assert is_better(manifest, score, manifest.thresholds.passing)

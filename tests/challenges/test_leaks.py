@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import string
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,11 +22,15 @@ SIGMAS = 4.5
 
 def answer_signals(prepared: Prepared) -> NDArray[np.float64]:
     """Standardised numbers that an answer consists of, shape (signals, rows): one for each label, or the rank."""
-    column = prepared.package.manifest.metric.columns[0]
+    metric = prepared.package.manifest.metric
+    column = metric.answer or metric.columns[0]
     answers = prepared.answers.sort("id")[column]
-    kind = next(c for c in prepared.package.manifest.submission.columns if c.name == column)
-    if kind.type is ColumnType.LABEL:
-        signals = np.stack([(answers.cast(pl.String) == label).to_numpy().astype(float) for label in kind.labels])
+    if answers.n_unique() == 1:
+        pytest.skip("all rows have the same answer")
+    kinds = {c.name: c.type for c in prepared.package.manifest.submission.columns}
+    if kinds.get(column) is ColumnType.LABEL:
+        labels = next(c.labels for c in prepared.package.manifest.submission.columns if c.name == column)
+        signals = np.stack([(answers.cast(pl.String) == label).to_numpy().astype(float) for label in labels])
     else:
         signals = answers.rank().to_numpy()[None, :]
     return np.asarray((signals - signals.mean(1, keepdims=True)) / signals.std(1, keepdims=True))
@@ -56,23 +63,23 @@ def test_ids_tell_nothing(prepared: Prepared):
     assert strongest(answer_signals(prepared), bits) < SIGMAS
 
 
-def test_public_files_are_in_the_order_of_the_ids(prepared: Prepared):
-    ids = load_part(prepared.public, "test")["id"].tolist()
+def test_public_files_are_in_the_order_of_the_ids(tabled: Prepared):
+    ids = load_part(tabled.public, "test")["id"].tolist()
     assert ids == sorted(ids)
-    assert prepared.sample["id"].to_list() == ids
-    assert sorted(prepared.answers["id"].to_list()) == ids
+    assert tabled.sample["id"].to_list() == ids
+    assert sorted(tabled.answers["id"].to_list()) == ids
 
 
-def test_public_files_hold_no_answer_column(prepared: Prepared):
-    columns = set(load_part(prepared.public, "test"))
-    hidden = set(prepared.answers.columns) - {"id"}
+def test_public_files_hold_no_answer_column(tabled: Prepared):
+    columns = set(load_part(tabled.public, "test"))
+    hidden = set(tabled.answers.columns) - {"id"}
     assert not columns & hidden
     assert not any(name.startswith("slice_") or name == "side" for name in columns)
-    sample = prepared.sample.drop("id")
+    sample = tabled.sample.drop("id")
     assert all(sample[name].n_unique() == 1 for name in sample.columns)
-    names = {path.name for path in prepared.public.iterdir()}
+    names = {path.name for path in tabled.public.iterdir()}
     assert "answers.parquet" not in names
-    assert names == {file.name for file in prepared.report.files}
+    assert names == {file.name for file in tabled.report.files}
 
 
 def test_times_and_archive_tell_nothing(prepared: Prepared):
@@ -94,32 +101,53 @@ def test_no_secret_is_published(prepared: Prepared):
         assert SECRET.hex().encode() not in content
 
 
-def test_hidden_rows_are_not_among_the_training_rows(prepared: Prepared):
+def test_hidden_rows_are_not_among_the_training_rows(tabled: Prepared):
     """Flowers measured to a millimetre may coincide now and then; then they say little, since species overlap."""
-    train = load_part(prepared.public, "train")
-    names = [name for name in load_part(prepared.public, "test") if name in train]
-    known = set(load_rows(prepared.public, "train", names))
-    asked = load_rows(prepared.public, "test", names)
+    train = load_part(tabled.public, "train")
+    names = [name for name in load_part(tabled.public, "test") if name in train]
+    known = set(load_rows(tabled.public, "train", names))
+    asked = load_rows(tabled.public, "test", names)
     share = sum(row in known for row in asked) / len(asked)
-    assert share < (0.03 if prepared.slug == "iris" else 1e-9)
-    if prepared.slug != "iris":
+    assert share < (0.03 if tabled.slug == "iris" else 1e-9)
+    if tabled.slug != "iris":
         assert len(set(asked)) == len(asked)
 
 
-def test_homes_are_never_at_the_same_place(prepared: Prepared):
-    train, test = (load_part(prepared.public, part) for part in ("train", "test"))
+def test_hidden_inputs_of_models_are_in_no_public_file(modelled: Prepared):
+    """Whole or as a stretch of 64 bytes: pixels and tokens alike."""
+    published = {p.name: p.read_bytes() for p in modelled.public.iterdir() if p.suffix != ".zip"}
+    with np.load(modelled.hidden / "inputs.npz", allow_pickle=False) as hidden:
+        scored = np.isin(hidden["id"], modelled.answers["id"].to_numpy())
+        rows = {t.name: hidden[t.name][scored] for t in modelled.package.manifest.model.inputs}  # type: ignore[union-attr]
+    with np.load(modelled.public / "train.npz") if (modelled.public / "train.npz").exists() else _nothing() as train:
+        known = {row.tobytes() for name in train for row in train[name]} if train else set()
+    for values in rows.values():
+        assert len({row.tobytes() for row in values}) == len(values)
+        assert not any(row.tobytes() in known for row in values)
+        for row in values[:50]:
+            stretch = row.tobytes()[len(row.tobytes()) // 2 :][:64]
+            assert len(set(stretch)) < 8 or not any(stretch in content for content in published.values())
+
+
+@contextmanager
+def _nothing() -> Iterator[dict[str, NDArray[Any]]]:
+    yield {}
+
+
+def test_homes_are_never_at_the_same_place(tabled: Prepared):
+    train, test = (load_part(tabled.public, part) for part in ("train", "test"))
     if "lat" not in train:
         pytest.skip("has no places")
     places = [set(zip(part["lat"].tolist(), part["lon"].tolist(), strict=True)) for part in (train, test)]
     assert not places[0] & places[1]
 
 
-def test_training_answers_do_not_repeat_in_the_hidden_ones(prepared: Prepared):
+def test_training_answers_do_not_repeat_in_the_hidden_ones(tabled: Prepared):
     """Streams of train and test are apart: the sequences of answers are unrelated, in order of generation or of ids."""
-    train = load_part(prepared.public, "train")
-    (column,) = set(train) - set(load_part(prepared.public, "test"))
+    train = load_part(tabled.public, "train")
+    (column,) = set(train) - set(load_part(tabled.public, "test"))
     known = train[column].astype(str)
-    hidden = prepared.answers[prepared.package.manifest.metric.columns[0]].to_numpy().astype(str)
+    hidden = tabled.answers[tabled.package.manifest.metric.columns[0]].to_numpy().astype(str)
     count = min(len(known), len(hidden))
     values, sizes = np.unique(hidden, return_counts=True)
     chance = float(((sizes / len(hidden)) ** 2).sum())

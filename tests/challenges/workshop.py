@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHALLENGES = ROOT / "challenges"
 TEMPLATE, COPY = "_template", "two_dials"
 SLUGS = sorted(p.name for p in CHALLENGES.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
+MODELS = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.model is not None]
+"""Challenges that take models."""
 SECRET = b"a secret only for tests, 32 byte"
 
 
@@ -55,12 +57,20 @@ class Prepared:
 
     @property
     def answers(self) -> pl.DataFrame:
-        vault = Path(self.settings.vault_url.removeprefix("file://"))
-        return pl.read_parquet(vault / self.slug / self.dataset / "answers.parquet")
+        return pl.read_parquet(self.hidden / "answers.parquet")
+
+    @property
+    def hidden(self) -> Path:
+        return Path(self.settings.vault_url.removeprefix("file://")) / self.slug / self.dataset
+
+    @property
+    def sample_file(self) -> Path:
+        """The sample that everybody may submit: a table, or a model."""
+        return self.public / ("sample_model.onnx" if self.package.manifest.model else "sample_submission.csv")
 
     @property
     def sample(self) -> pl.DataFrame:
-        return pl.read_csv(self.public / "sample_submission.csv")
+        return pl.read_csv(self.sample_file)
 
     def grade(self, path: Path) -> Verdict:
         """Score a file as a grader does."""
