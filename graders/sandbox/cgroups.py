@@ -26,7 +26,7 @@ CONTROLLERS = ("memory", "pids")
 SPARE_BYTES = 64 << 20
 """What the kernel counts on top of a process's own memory: the bound here is never the one that a run meets first."""
 SPARE_PROCESSES = 8
-"""bubblewrap and its helper stand beside a guest."""
+"""For what stands beside a guest: bubblewrap has two processes of its own."""
 _PREFIX = "arena-run-"
 _REST = "arena-grader"
 _EMPTY_SECONDS = 2.0
