@@ -91,7 +91,7 @@ def limited(pid: int, bounds: Bounds) -> Iterator[Group | None]:
         group = make_group(find_own(), bounds)
     try:
         if group is not None:
-            with suppress(ProcessLookupError):  # it has ended already
+            with suppress(OSError):  # it has ended already, or may not be moved after all
                 group.add(pid)
         yield group
     finally:

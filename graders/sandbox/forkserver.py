@@ -21,7 +21,7 @@ import structlog
 from graders.sandbox import End
 from graders.sandbox.fresh import Fresh, lock_of
 from graders.sandbox.started import ENVIRONMENT, PYTHON, pipes_for
-from graders.sandbox.watch import Child, Ended, Watch
+from graders.sandbox.watch import Child, Ended, follow
 
 if TYPE_CHECKING:
     from graders.sandbox import Outcome, Run
@@ -129,7 +129,7 @@ class ForkServer:
         """Run a guest to its end, whatever it does."""
         try:
             server, child = self._fork(run)
-            outcome = Watch(child, run).follow()
+            outcome = follow(child, run)
             if not (server.is_lost and outcome.end is End.CRASHED):
                 return outcome
             error = ServerGone("it ended in the middle of a run")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graders.sandbox.bubblewrap import find_bubblewrap, wrap
 from graders.sandbox.started import ENVIRONMENT, PYTHON, Pipes, pipes_for
-from graders.sandbox.watch import Child, Ended, Watch
+from graders.sandbox.watch import Child, Ended, follow
 
 if TYPE_CHECKING:
     from graders.sandbox import Outcome, Run
@@ -49,7 +49,7 @@ class Fresh:
             return Ended(process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
         ours = pipes.stdout, pipes.stderr, pipes.result, pipes.inputs
-        return Watch(Child(process.pid, pidfd, *ours, reap, is_wrapped=self.bubblewrap), run).follow()
+        return follow(Child(process.pid, pidfd, *ours, reap, is_wrapped=self.bubblewrap), run)
 
     def close(self) -> None:
         """Nothing was started for longer than a run."""

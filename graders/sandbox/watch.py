@@ -11,11 +11,12 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from graders.sandbox import Bounds, End, Outcome, Run
+from graders.sandbox.cgroups import limited
 from graders.sandbox.frames import BrokenFrame, FrameReader
 from graders.sandbox.guest import LOCK_FAILED, MEMORY_FAILED
 
@@ -225,6 +226,14 @@ class Watch:
             cpu_seconds=ended.cpu_seconds,
             peak_bytes=max(self._peak, ended.peak_bytes),
         )
+
+
+def follow(child: Child, run: Run) -> Outcome:
+    """Watch a started guest to its end, in a control group of its own where the machine lends one."""
+    with limited(child.pid, run.bounds) as group:
+        outcome = Watch(child, run).follow()
+        is_out_of_memory = group is not None and group.out_of_memory > 0
+    return replace(outcome, end=End.MEMORY) if is_out_of_memory else outcome
 
 
 def _judge(ended: Ended, bounds: Bounds) -> End:
