@@ -36,6 +36,8 @@ class Box:
     mechanism: Mechanism
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Submission kinds that this machine cannot hold, each with the reason."""
+    device: str = "cpu"
+    """Where models compute whose challenge asks for a GPU."""
     tried: set[str] = field(default_factory=set)
     """Kinds whose specimens got the verdicts they must get."""
 

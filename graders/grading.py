@@ -61,7 +61,8 @@ def grade(
         upload = Upload(path, job.file.name)
         kind = find_kind(upload, challenge.manifest)
         box.check_kind(kind)
-        reading = load_kind(kind).read(upload, challenge, box.mechanism)
+        device = box.device if challenge.manifest.device == "gpu" else "cpu"
+        reading = load_kind(kind).read(upload, challenge, box.mechanism, device)
         predictions = reading.predictions
         public = score_side(challenge, predictions, challenge.public)
         private = score_side(challenge, predictions, challenge.private)

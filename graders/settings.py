@@ -34,6 +34,11 @@ class GraderSettings(SandboxSettings):
     storage_url: str = Field(description="Root of blobs: `uploads/` is read, `public/` is written when preparing.")
     vault_url: str = Field(description="Root of hidden answers and the installation's secret, `file:///…`.")
     challenges_dir: Path = Field(default=_HERE.parent / "challenges", description="Folder of challenge packages.")
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description='Where models of `device = "gpu"` challenges run: `cpu`, `cuda`, `cuda:1` …',
+    )
     queues: str = Field(default="grade-cpu,prepare", description="Queues to listen to, in order of priority.")
     source_base_url: str = Field(
         default="", description="Mirror for real data files: replaces scheme and host of each source URL."

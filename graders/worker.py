@@ -78,7 +78,7 @@ def run_grader(settings: GraderSettings, pipe: int, folder: str) -> int:
 
     sandbox, report = open_sandbox(settings)
     try:
-        box = Box(sandbox, report.refuses)
+        box = Box(sandbox, report.refuses, settings.device)
         refuses = [kind for kind in find_kinds() if kind in report.refuses]
         facts = {"level": report.level.name, "reasons": report.reasons, "refuses": refuses}
         return serve(settings, pipe, stop, box, {"sandbox": json.dumps(facts)})
@@ -108,7 +108,7 @@ def serve(settings: GraderSettings, pipe: int, stop: threading.Event, box: Box, 
         return SELF_TEST_FAILED
     queues = [name.strip() for name in settings.queues.split(",") if name.strip()]
     with connect(settings.redis_url) as redis:
-        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}", box)
+        desk = Desk(settings, redis, Reporter(pipe), f"{socket.gethostname()}-{os.getpid()}", box, settings.device)
         log.info("the grader listens", queues=queues, version=grader_version(), kinds=sorted(box.tried))
         facts = {"version": grader_version(), "device": desk.device, **facts}
         listen(redis, queues, desk.functions(), stop, desk.reporter, facts)

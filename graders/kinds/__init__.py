@@ -1,7 +1,7 @@
 """Submission kinds: how an upload becomes something that metrics can score. One file per kind, with three functions.
 
     recognise(head, filename) -> bool               whether a file is of this kind, where a challenge takes several
-    read(upload, challenge, sandbox) -> Reading     opens it in the sandbox, and checks what came out
+    read(upload, challenge, sandbox, device) -> Reading   opens it in the sandbox, and checks what came out
     specimens() -> list[Specimen]                   tiny good, wrong and hostile uploads, with the verdict each must get
 
 A grader tries the specimens when it starts, and does not listen until all verdicts agree.

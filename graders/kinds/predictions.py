@@ -35,13 +35,14 @@ def recognise(head: bytes, filename: str) -> bool:  # noqa: ARG001 - the same fo
     return True
 
 
-def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism) -> Reading:
+def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device: str = "cpu") -> Reading:  # noqa: ARG001
     """Read an upload in the sandbox, check every cell, and bring its rows into the order of the answers.
 
     Args:
         upload: The file.
         challenge: Names the columns and knows the ids.
         sandbox: Where the file is opened.
+        device: As for every kind; tables need none.
 
     Returns:
         Columns in the order of the answers. Row and column order of the upload make no difference.

@@ -79,6 +79,8 @@ class Run:
     """JSON-ready facts for the guest; nothing in them is secret."""
     bounds: Bounds
     profile: Profile = Profile.COMPUTE
+    device: str = "cpu"
+    """Where it computes: `cpu`, `cuda`, or `cuda:1` for one of several; with profile `gpu`."""
     flavour: str = "tables"
     """Which libraries are loaded beforehand: a key of `forkserver.FLAVOURS`."""
     files: Sequence[int] = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graders.sandbox.bubblewrap import find_bubblewrap, wrap
+from graders.sandbox.devices import find_devices
 from graders.sandbox.started import ENVIRONMENT, PYTHON, Pipes, pipes_for
 from graders.sandbox.watch import Child, Ended, follow
 
@@ -97,4 +98,5 @@ def lock_of(run: Run, uid: int, parent: int, landlock_abi: int) -> dict[str, obj
         "uid": uid,
         "parent": parent,
         "landlock_abi": landlock_abi,
+        "devices": find_devices(run.device),
     }
