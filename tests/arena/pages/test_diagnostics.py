@@ -35,6 +35,18 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "scatter", "x_label": "length", "y_label": "width", "points": CELLS},
     {"kind": "scatter", "x_label": "price", "y_label": "error / answer", "points": PLAIN},
     {"kind": "images", "items": [{"png": "aGk=", "caption": "7"}]},
+    {"kind": "positions", "rows": [{"name": "17–32", "rows": 1920, "score": 1.2}]},
+    {"kind": "token_classes", "rows": [{"name": "punctuation", "rows": 100, "score": 0.9}]},
+    {"kind": "passage", "text": "A <b>\nc", "bits": [None, 0.02, 1.5, 9.25, 3.0, 0.1, 2.2]},
+    {
+        "kind": "text_sample",
+        "text": "A <b>",
+        "distinct": 1.0,
+        "train_distinct": None,
+        "copied": 1,
+        "copied_text": "<b>",
+    },
+    {"kind": "text_sample", "text": "A", "distinct": 1.0, "train_distinct": 0.4, "copied": 0, "copied_text": ""},
     {"kind": "from the future", "anything": 1},
 ]
 CHARTS = {

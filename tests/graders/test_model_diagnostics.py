@@ -1,0 +1,211 @@
+"""Diagnostics of language models: made from what the grader itself reads of logits, on public rows only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from graders.arrangement import Predictions
+from graders.copying import find_longest_copy
+from graders.diagnostics import PublicSide, diagnose
+from graders.loading import LoadedChallenge, make_challenge
+from graders.models.outputs import cost_in_bits, read_outputs
+from graders.models.plan import Plan
+from tests.graders.examples import DIGEST, TEXT, make_manifest
+
+ROWS, TIME, FIRST, SIZE = 60, 40, 8, 5
+RNG = np.random.default_rng(5)
+LOGITS = RNG.normal(size=(ROWS + 1, TIME, SIZE)).astype(np.float32)
+TARGETS = RNG.integers(0, SIZE, (ROWS + 1, TIME))
+CLASSES = RNG.choice(list("nlp"), (ROWS, TIME))
+CLASSES[0, -1] = "N"
+PASSAGE = "One day, a fox met a crow.\nThe crow left."
+TRAIN = "The fox ran. " * 40
+FILES = {"passage.txt": PASSAGE, "pairs.txt": PASSAGE[:21], "train.txt": TRAIN}
+MODEL = {
+    "formats": ["onnx"],
+    "inputs": [{"name": "tokens", "dtype": "int64", "shape": [-1, -1], "description": TEXT}],
+    "output": {"name": "logits", "dtype": "float32", "shape": [-1, -1, SIZE], "description": TEXT},
+    "reading": "next_token",
+    "first_scored": FIRST,
+    "attachments": ["sample.txt"],
+}
+
+
+def letters_with(name: str, **params: Any) -> LoadedChallenge:
+    """A challenge of language models with one diagnostic; every second row is public."""
+    manifest = make_manifest(
+        [{"name": "bits", "type": "number"}],
+        {"name": "mae", "direction": "min", "columns": ["bits"], "answer": "characters"},
+        kind="onnx",
+        model=MODEL,
+        diagnostics=[{"name": name, "title": TEXT, "params": params}],
+    )
+    answers = pl.DataFrame(
+        {
+            "id": range(ROWS),
+            "characters": [TIME - FIRST] * ROWS,
+            "classes": ["".join(row) for row in CLASSES],
+            "side": ["public", "private"] * (ROWS // 2),
+        }
+    )
+    return make_challenge(manifest, answers, dataset_digest=DIGEST, read_public=lambda file: FILES[file].encode())
+
+
+def predictions(challenge: LoadedChallenge, sample: str = "", shown: int = 1) -> Predictions:
+    """What a grader reads of the logits, in the order of the answers; the last row is the shown one."""
+    rows = [*challenge.answers["id"].to_list(), *range(ROWS, ROWS + shown)]
+    nothing = np.empty(0, dtype=np.intp)
+    plan = Plan([], ROWS, shown, nothing, nothing, TARGETS[rows])
+    made = read_outputs(LOGITS[rows], plan, challenge.manifest, ["passage"] * shown)
+    if sample:
+        made.attachments["sample.txt"] = sample
+    return made
+
+
+def tell(challenge: LoadedChallenge, made: Predictions) -> dict[str, Any] | None:
+    """The one diagnostic; None where it has nothing to tell."""
+    told = diagnose(PublicSide(challenge, made))
+    json.dumps(told, allow_nan=False)
+    return told[0] if told else None
+
+
+def costs() -> np.ndarray:
+    """Bits of every token, in the order of the ids; NaN where they are not scored."""
+    bits = cost_in_bits(LOGITS, TARGETS).astype(np.float64)
+    bits[:, :FIRST] = np.nan
+    return bits
+
+
+NAMES = ["positions", "token_classes", "passage"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_bits_there_is_nothing_to_tell(name: str):
+    assert tell(letters_with(name), Predictions({}, np.empty((0, ROWS)))) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_private_rows_change_nothing(name: str):
+    challenge = letters_with(name)
+    one, other = predictions(challenge), predictions(challenge)
+    other.extras["bits"][challenge.private] += 3
+    assert tell(challenge, one) == tell(challenge, other) is not None
+
+
+def test_positions_are_means_over_public_rows():
+    challenge = letters_with("positions", step=10)
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    assert [(row["name"], row["rows"]) for row in told["rows"]] == [
+        ("9–18", 300),
+        ("19–28", 300),
+        ("29–38", 300),
+        ("39–40", 60),
+    ]
+    expected = [costs()[0:ROWS:2, start : start + 10].mean() for start in range(FIRST, TIME, 10)]
+    assert [row["score"] for row in told["rows"]] == pytest.approx(expected, abs=1e-4)
+
+
+def test_classes_are_means_over_public_tokens_and_rare_ones_are_not_told():
+    challenge = letters_with("token_classes")
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    assert [row["name"] for row in told["rows"]] == ["names, later", "other letters", "punctuation"]
+    for row, letter in zip(told["rows"], "nlp", strict=True):
+        chosen = costs()[0:ROWS:2][np.equal(CLASSES, letter)[::2]]
+        assert row["score"] == pytest.approx(np.nanmean(chosen), abs=1e-4)
+        assert row["rows"] == np.isfinite(chosen).sum()
+
+
+def test_classes_of_another_source_are_left_out():
+    challenge = letters_with("token_classes", column="unknown")
+    assert tell(challenge, predictions(challenge)) is None
+
+
+def test_a_passage_is_told_character_by_character():
+    challenge = letters_with("passage")
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    assert told["text"] == PASSAGE
+    assert len(told["bits"]) == len(PASSAGE) == TIME + 1
+    assert told["bits"][: FIRST + 1] == [None] * (FIRST + 1)
+    assert told["bits"][FIRST + 1 :] == pytest.approx(costs()[ROWS, FIRST:], abs=0.006)
+
+
+def test_a_character_of_two_tokens_costs_what_both_cost():
+    challenge = letters_with("passage", file="pairs.txt")
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    assert len(told["bits"]) == 21
+    assert told["bits"][:5] == [None] * 5
+    assert told["bits"][20] is None
+    pairs = costs()[ROWS, 9:39].reshape(15, 2).sum(1)
+    assert told["bits"][5:20] == pytest.approx(pairs, abs=0.006)
+
+
+def test_without_a_shown_row_there_is_no_passage():
+    challenge = letters_with("passage")
+    assert tell(challenge, predictions(challenge, shown=0)) is None
+
+
+def test_a_sample_is_shown_and_measured():
+    challenge = letters_with("text_sample")
+    told = tell(challenge, predictions(challenge, sample="A crow sang. The fox ran. The end."))
+    assert told is not None
+    assert told["text"] == "A crow sang. The fox ran. The end."
+    assert told["copied_text"] == ". The fox ran. The "
+    assert told["copied"] == 19
+    assert told["distinct"] == pytest.approx(28 / 31, abs=1e-4)
+    assert told["train_distinct"] == pytest.approx(13 / 31, abs=1e-4)
+
+
+def test_a_long_sample_is_cut_and_its_copy_too():
+    challenge = letters_with("text_sample")
+    told = tell(challenge, predictions(challenge, sample=TRAIN * 8))
+    assert told is not None
+    assert (len(told["text"]), told["copied"], len(told["copied_text"])) == (2000, len(TRAIN), 200)
+    assert told["train_distinct"] is None
+
+
+@pytest.mark.parametrize("sample", ["", " \n"])
+def test_without_a_sample_nothing_is_shown(sample: str):
+    challenge = letters_with("text_sample")
+    assert tell(challenge, predictions(challenge, sample=sample)) is None
+
+
+@pytest.mark.parametrize("sample", ["x", "中文", "a\x00b"])
+def test_any_text_is_a_sample(sample: str):
+    challenge = letters_with("text_sample")
+    told = tell(challenge, predictions(challenge, sample=sample))
+    assert told is not None
+    assert 0 < told["distinct"] <= 1
+
+
+def search(text: str, source: str) -> str:
+    """The same by trying every part."""
+    best = ""
+    for start in range(len(text)):
+        while start + len(best) < len(text) and text[start : start + len(best) + 1] in source:
+            best = text[start : start + len(best) + 1]
+    return best
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_longest_copy_is_the_longest(seed: int):
+    rng = np.random.default_rng(seed)
+    letters = "ab" if seed % 2 else "abcdefgh"
+    text, source = ("".join(rng.choice(list(letters), rng.integers(1, 200))) for _ in range(2))
+    found = find_longest_copy(text, source)
+    assert len(found) == len(search(text, source))
+    assert found in text
+    assert found in source
+
+
+@pytest.mark.parametrize(("text", "source"), [("", "abc"), ("abc", ""), ("abc", "xyz")])
+def test_texts_that_share_nothing_have_no_copy(text: str, source: str):
+    assert find_longest_copy(text, source) == ""
