@@ -50,6 +50,22 @@ class Reason(StrEnum):
     TOO_MUCH_OUTPUT = "too_much_output"
     TOO_MANY_THREADS = "too_many_threads"
     CRASHED = "crashed"
+    UNSAFE_FORMAT = "unsafe_format"
+    MISSING_WEIGHTS = "missing_weights"
+    WRONG_OPSET = "wrong_opset"
+    FORBIDDEN_OPERATOR = "forbidden_operator"
+    WRONG_SIGNATURE = "wrong_signature"
+    FIXED_BATCH = "fixed_batch"
+    MISSING_TENSOR = "missing_tensor"
+    UNKNOWN_TENSOR = "unknown_tensor"
+    WRONG_TENSOR = "wrong_tensor"
+    BEYOND_CAP = "beyond_cap"
+    RULE_BROKEN = "rule_broken"
+    MODEL_FAILED = "model_failed"
+    OUTPUT_NOT_FINITE = "output_not_finite"
+    NOT_DETERMINISTIC = "not_deterministic"
+    BATCH_DEPENDENT = "batch_dependent"
+    NOT_CAUSAL = "not_causal"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -80,9 +96,56 @@ SENTENCES: dict[Reason, str] = {
     Reason.SCORE_UNDEFINED: "The metric has no finite value for these predictions: {problem}.",
     Reason.TIMED_OUT: "Grading took more than {limit_seconds} s and was stopped.",
     Reason.OUT_OF_MEMORY: "Grading needed more than {limit_bytes} bytes of memory and was stopped.",
-    Reason.TOO_MUCH_OUTPUT: "The submission wrote more than it may and was stopped. Print less, and return only the result.",
+    Reason.TOO_MUCH_OUTPUT: (
+        "The submission wrote more than it may and was stopped. Print less, and return only the result."
+    ),
     Reason.TOO_MANY_THREADS: "The submission started more than {limit} threads and was stopped. Use fewer.",
     Reason.CRASHED: "The submission crashed while it was opened or run. Try it on your own machine: {hint}.",
+    Reason.UNSAFE_FORMAT: (
+        "The file is {found}, which can run code when it is opened, and is not taken. Upload {expected}: "
+        "`torch.onnx.export(model, …, external_data=False)` writes ONNX, "
+        "`safetensors.torch.save_file(model.state_dict(), …)` writes safetensors."
+    ),
+    Reason.MISSING_WEIGHTS: (
+        "The weights are missing: the model keeps them in `{file}`, which was not uploaded. Re-export with "
+        "`external_data=False`, or upload a zip of `model.onnx` and `model.onnx.data`."
+    ),
+    Reason.WRONG_OPSET: (
+        "The model uses version {found} of the operators; it must be {expected}. "
+        "Re-export with `opset_version` in that range."
+    ),
+    Reason.FORBIDDEN_OPERATOR: (
+        "The model uses operator `{operator}`, which is not taken: only standard operators are, "
+        "without loops, branches, random numbers, sequences and text."
+    ),
+    Reason.WRONG_SIGNATURE: "The model's {place} is {found}; it must be {expected}. Change it before you export.",
+    Reason.FIXED_BATCH: (
+        "The model takes exactly {found} rows at once in `{tensor}`; it must take any number. "
+        "Re-export with a dynamic first dimension (`dynamic_shapes` or `dynamic_axes`)."
+    ),
+    Reason.MISSING_TENSOR: "Tensor `{tensor}` is missing. Save the `state_dict()` of the challenge's architecture.",
+    Reason.UNKNOWN_TENSOR: (
+        "Tensor `{tensor}` is not one of the architecture's. Save the `state_dict()` of the challenge's architecture."
+    ),
+    Reason.WRONG_TENSOR: "Tensor `{tensor}` is {found}; the architecture has {expected}.",
+    Reason.BEYOND_CAP: "`{cost}` of the model is {found}; at most {limit} is taken. Make the model smaller.",
+    Reason.RULE_BROKEN: "The model breaks a rule of this challenge: {problem}.",
+    Reason.MODEL_FAILED: "The model cannot be run on inputs of shape {shape}: {problem}.",
+    Reason.OUTPUT_NOT_FINITE: (
+        "The model's output holds NaN or infinity. Look for divisions, logarithms and roots without a guard."
+    ),
+    Reason.NOT_DETERMINISTIC: (
+        "The model gives different outputs for the same input. Call `model.eval()` before you export: "
+        "it switches dropout off."
+    ),
+    Reason.BATCH_DEPENDENT: (
+        "The output for a row changes with the other rows of its batch. Call `model.eval()` before you export: "
+        "it makes batch normalisation use what it learnt."
+    ),
+    Reason.NOT_CAUSAL: (
+        "The output at a position changes with the tokens after it. "
+        "Mask attention, and use no layer that reads backwards."
+    ),
 }
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 

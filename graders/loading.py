@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import polars as pl
 from challenges.catalogue import Package, load_package
 from challenges.manifest import SLUG_PATTERN, ColumnType
 from graders.alignment import AnswerIndex
+from graders.models.inputs import INPUTS_FILE, HiddenInputs, load_inputs
 from graders.scoring import BrokenChallenge, Scorer, make_scorer
 
 if TYPE_CHECKING:
@@ -56,8 +57,27 @@ class LoadedChallenge:
     """The challenge's metric, then the secondary ones."""
     read_public: Callable[[str], bytes]
     """Reads one of the public files (features for diagnostics)."""
+    read_package: Callable[[str], bytes]
+    """Reads one of the package's files (the architecture of weights)."""
+    read_hidden: Callable[[str], bytes]
+    """Reads one of the vault's files, checked against the data manifest."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What diagnostics have read, in the order of the public rows."""
+
+    @cached_property
+    def inputs(self) -> HiddenInputs:
+        """What models are given, read when the first one comes.
+
+        Raises:
+            BrokenChallenge: There are none, or they do not fit the answers.
+        """
+        if self.manifest.model is None:
+            raise BrokenChallenge("the manifest has no [model] table")
+        try:
+            content = self.read_hidden(INPUTS_FILE)
+        except FileNotFoundError as error:
+            raise BrokenChallenge(f"no {INPUTS_FILE} of {self.dataset} in the vault") from error
+        return load_inputs(content, self.manifest.model, self.answers[self.manifest.submission.id].to_list())
 
     @property
     def public(self) -> slice:
@@ -94,7 +114,7 @@ def load_challenge(settings: GraderSettings, slug: str, dataset: str) -> LoadedC
     )
 
 
-def make_challenge(
+def make_challenge(  # noqa: PLR0913 - each is a part of a challenge, by name
     manifest: Manifest,
     answers: pl.DataFrame,
     *,
@@ -102,6 +122,8 @@ def make_challenge(
     dataset: str = "",
     dataset_digest: str = "",
     read_public: Callable[[str], bytes] | None = None,
+    read_package: Callable[[str], bytes] | None = None,
+    read_hidden: Callable[[str], bytes] | None = None,
 ) -> LoadedChallenge:
     """Index answers that are at hand.
 
@@ -112,6 +134,8 @@ def make_challenge(
         dataset: Version of the data.
         dataset_digest: For the provenance of scores.
         read_public: Reads a public file by name.
+        read_package: Reads a file of the package by name.
+        read_hidden: Reads a file of the vault by name.
 
     Raises:
         BrokenChallenge: The answers do not fit the manifest.
@@ -138,6 +162,8 @@ def make_challenge(
         index=index,
         scorers=[make_scorer(metric, manifest, ordered) for metric in (manifest.metric, *manifest.secondary)],
         read_public=read_public or _read_nothing,
+        read_package=read_package or _read_nothing,
+        read_hidden=read_hidden or _read_nothing,
     )
 
 
@@ -165,15 +191,21 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
     except FileNotFoundError as error:
         raise BrokenChallenge(f"{package.slug}: no answers of {dataset} in the vault") from error
     promised = {file["name"]: file["digest"] for file in json.loads(data_manifest)["hidden"]}
-    if promised.get(ANSWERS_FILE) != hashlib.sha256(answers).hexdigest():
-        raise BrokenChallenge(f"{package.slug}: the answers of {dataset} are not those of its data manifest")
+
+    def check(name: str, content: bytes) -> bytes:
+        if promised.get(name) != hashlib.sha256(content).hexdigest():
+            raise BrokenChallenge(f"{package.slug}: {name} of {dataset} is not that of its data manifest")
+        return content
+
     return make_challenge(
         package.manifest,
-        pl.read_parquet(BytesIO(answers)),
+        pl.read_parquet(BytesIO(check(ANSWERS_FILE, answers))),
         package_digest=package.digest,
         dataset=dataset,
         dataset_digest=hashlib.sha256(data_manifest).hexdigest(),
         read_public=lambda name: read_blob(public_url, name),
+        read_package=lambda name: (folder / name).read_bytes(),
+        read_hidden=lambda name: check(name, read_blob(vault_url, name)),
     )
 
 

@@ -23,8 +23,8 @@ from graders.sandbox.guest import arrange, read_config, run_and_exit
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
     "tables": ("numpy", "polars", "graders.guests.tables"),
-    "onnx": ("numpy", "onnx", "onnxruntime"),
-    "torch": ("numpy", "torch", "safetensors.torch"),
+    "onnx": ("numpy", "onnx", "onnxruntime", "graders.guests.onnx"),
+    "torch": ("numpy", "torch", "safetensors.torch", "graders.guests.weights", "graders.guests.torchscript"),
 }
 """Libraries by flavour. They are imported and never used before a fork: pools of threads do not survive one."""
 HARMLESS = ("jemalloc", "polars-ooc", "python")

@@ -1,0 +1,115 @@
+"""Opens an ONNX model in the sandbox: checks its graph, tries it, and computes the hidden rows with ONNX Runtime."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from challenges.errors import InvalidSubmission, Reason
+from challenges.records import parse_record
+from graders.faults import show
+from graders.models import tiny_onnx
+from graders.models.asking import CPU, Ask, OutOfRoom
+from graders.models.graph import check_graph, count_weights, load_graph, malformed
+from graders.models.macs import count_macs
+from graders.models.serving import Opened, check_caps, serve
+from graders.models.signature import check_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from graders.sandbox.guest import Guest
+
+_NO_ROOM = ("Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
+_SILENT = 4
+_ON_GPU, _ON_CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+def main(guest: Guest) -> None:
+    """Open the upload, try it, and compute what the grader sends."""
+    ask = parse_record(Ask, guest.settings)
+    rule = import_module(f"graders.rules.{ask.model.rule}") if ask.model.rule else None
+    onnxruntime.set_default_logger_severity(_SILENT)
+    _warm(ask.device)
+    guest.seal()
+
+    def open_model(ask: Ask) -> Opened:
+        model, texts = load_graph(guest.read_file(), ask)
+        check_graph(model, ask)
+        check_signature(model.graph, ask.model.inputs, ask.model.output)
+        costs = count_weights(model)
+        check_caps(costs, ask)
+        problems = rule.check(model.graph) if rule else []
+        if problems:
+            raise InvalidSubmission.because(Reason.RULE_BROKEN, problem=show("; ".join(problems), 300))
+        run = _start(model, [ask.model.output.name], ask)
+        return Opened(
+            compute=lambda inputs: run(inputs)[0],
+            costs=costs,
+            count_macs=lambda row: count_macs(model, lambda it, names: _start(it, names, ask, rewrite=False)(row)),
+            attachments=texts,
+        )
+
+    serve(guest, ask, open_model)
+
+
+def _start(
+    model: onnx.ModelProto, names: list[str], ask: Ask, *, rewrite: bool = True
+) -> Callable[[list[NDArray[Any]]], list[NDArray[Any]]]:
+    """A session on a model: the function that runs it, with the outputs of these names.
+
+    Raises:
+        InvalidSubmission: MALFORMED: ONNX Runtime does not take it.
+    """
+    try:
+        session = _open_session(model, ask.device, rewrite=rewrite)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if any(sign in str(error) for sign in _NO_ROOM):
+            raise MemoryError from error
+        malformed(str(error))
+    inputs = [tensor.name for tensor in ask.model.inputs]
+
+    def run(values: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            found: list[NDArray[Any]] = session.run(names, dict(zip(inputs, values, strict=True)))
+        except Exception as error:
+            if any(sign in str(error) for sign in _NO_ROOM):
+                raise OutOfRoom from error
+            raise
+        return found
+
+    return run
+
+
+def _open_session(model: onnx.ModelProto, device: str, *, rewrite: bool = True) -> Any:
+    """A session, single-threaded and deterministic; `rewrite` lets ONNX Runtime change the graph for speed."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = _SILENT
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not rewrite:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[*_gpu(device), _ON_CPU])
+
+
+def _gpu(device: str) -> list[Any]:
+    """The provider of a GPU, where there is one: plain float32, so that scores agree with those of a CPU."""
+    if device == CPU or _ON_GPU not in onnxruntime.get_available_providers():
+        return []
+    return [(_ON_GPU, {"device_id": device.partition(":")[2] or "0", "use_tf32": "0"})]
+
+
+def _warm(device: str) -> None:
+    """Load the libraries of the GPU while they can be read."""
+    if _gpu(device):
+        session = _open_session(tiny_onnx.linear(), device)
+        session.run(None, {"x": np.zeros((1, tiny_onnx.INPUTS), dtype=np.float32)})

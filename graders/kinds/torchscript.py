@@ -1,0 +1,30 @@
+"""TorchScript: a program of the participant, run where nothing can be opened; the second choice after ONNX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graders.models import specimens as models_to_try
+from graders.models.asking import CPU
+from graders.models.formats import TORCHSCRIPT, name_format
+from graders.models.running import read_model
+
+if TYPE_CHECKING:
+    from graders.kinds import Reading, Specimen, Upload
+    from graders.loading import LoadedChallenge
+    from graders.sandbox import Mechanism
+
+
+def recognise(head: bytes, filename: str) -> bool:
+    """Whether a file begins like an archive of torch."""
+    return name_format(head, filename) == TORCHSCRIPT
+
+
+def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device: str = CPU) -> Reading:
+    """Run a model on the hidden inputs in the sandbox; see `graders.models.running.read_model`."""
+    return read_model("torchscript", upload, challenge, sandbox, device)
+
+
+def specimens() -> list[Specimen]:
+    """Models that a grader must judge rightly before it takes the first job."""
+    return models_to_try.for_torchscript(read)
