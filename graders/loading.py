@@ -216,7 +216,9 @@ def _stamps(folder: Path) -> tuple[int, ...]:
 
 def _check_answers(manifest: Manifest, answers: pl.DataFrame) -> None:
     table = manifest.submission
-    needed = [table.id, SIDE_COLUMN, *(m.answer or m.columns[0] for m in (manifest.metric, *manifest.secondary))]
+    needed = [table.id, SIDE_COLUMN]
+    for metric in (manifest.metric, *manifest.secondary):
+        needed += metric.answers or [metric.answer or metric.columns[0]]
     for name in needed:
         if name not in answers.columns:
             raise BrokenChallenge(f"the answers lack column {name!r}")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ERROR_ROWS = 10_000
 """Rows that a standard error is estimated from; with more rows, as many of them evenly spread."""
+_SUM_TOLERANCE = 1e-3
+"""How far stored probabilities may be from a sum of 1: they are rounded."""
 
 
 class BrokenChallenge(Exception):
@@ -37,7 +39,7 @@ class Scorer:
 
     metric: Metric
     truth: NDArray[Any]
-    """Answers in the order of the challenge: label codes (integers) or numbers (float64)."""
+    """Answers in the order of the challenge: label codes (integers), numbers, or rows of numbers (float64)."""
     labels: list[str]
     """Meaning of the codes; empty for numbers."""
     module: ModuleType
@@ -101,10 +103,15 @@ def make_scorer(metric: Metric, manifest: Manifest, answers: pl.DataFrame) -> Sc
         raise BrokenChallenge(f"there is no metric {metric.name!r}") from error
     if Direction(module.DIRECTION) is not metric.direction:
         raise BrokenChallenge(f"metric {metric.name}: direction is {module.DIRECTION}, not {metric.direction}")
+    if module.TAKES == "distributions":
+        if len(metric.answers) != len(metric.columns) or len(metric.columns) < 2:  # noqa: PLR2004 - one is no choice
+            raise BrokenChallenge(f"metric {metric.name}: answers and columns must be the same classes, two or more")
+        return Scorer(metric, _distributions([answers[name] for name in metric.answers]), [], module)
     name = metric.answer or metric.columns[0]
     if module.TAKES == "numbers":
         return Scorer(metric, _numbers(answers[name]), [], module)
-    codes, labels = _codes(answers[name], _labels_by_column(manifest).get(name, []))
+    declared = _labels_by_column(manifest)
+    codes, labels = _codes(answers[name], declared.get(name) or declared.get(metric.columns[0], []))
     if module.TAKES == "probabilities" and len(metric.columns) not in (1, len(labels)):
         raise BrokenChallenge(f"metric {metric.name}: {len(metric.columns)} columns for {len(labels)} classes")
     return Scorer(metric, codes, labels, module)
@@ -114,6 +121,17 @@ def _numbers(column: pl.Series) -> NDArray[np.float64]:
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean) or column.null_count():
         raise BrokenChallenge(f"answers of {column.name!r} must be numbers without gaps")
     return column.cast(pl.Float64).rechunk().to_numpy()
+
+
+def _distributions(columns: list[pl.Series]) -> NDArray[np.float64]:
+    """Probabilities of shape (rows, classes), each class in one piece; every row sums to 1 exactly."""
+    block = np.stack([_numbers(column) for column in columns])
+    total = block.sum(axis=0)
+    if not np.isfinite(block).all() or block.min() < 0 or abs(total - 1).max() > _SUM_TOLERANCE:
+        raise BrokenChallenge(
+            f"answers {columns[0].name!r} to {columns[-1].name!r} must be probabilities that sum to 1"
+        )
+    return np.asarray((block / total).T)
 
 
 def _codes(column: pl.Series, labels: list[str]) -> tuple[NDArray[Any], list[str]]:

@@ -100,7 +100,7 @@ def test_an_edited_package_is_loaded_anew(tmp_path: Path):
 def test_answers_that_were_changed_are_refused(tmp_path: Path):
     settings = make_site(tmp_path)
     flower_answers().reverse().write_parquet(tmp_path / "the vault" / "flowers" / DATASET / "answers.parquet")
-    with pytest.raises(BrokenChallenge, match="not those"):
+    with pytest.raises(BrokenChallenge, match="is not that of its data manifest"):
         load_challenge(settings, "flowers", DATASET)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import rel_entr  # type: ignore[import-untyped]
 from sklearn import metrics as reference
 
 import graders.metrics
@@ -30,6 +31,9 @@ def log_loss(truth: BOTH, given: BOTH) -> float:
 
 REFERENCES: dict[str, Any] = {
     "accuracy": reference.accuracy_score,
+    "agreement": reference.accuracy_score,
+    "bits_per_character": lambda t, p: np.average(p, weights=t),
+    "kl_divergence": lambda t, p: rel_entr(t, np.maximum(p, np.finfo(float).eps)).sum(axis=1).mean(),
     "macro_f1": lambda t, p: reference.f1_score(t, p, average="macro", zero_division=0),
     "log_loss": log_loss,
     "mae": reference.mean_absolute_error,
@@ -55,6 +59,10 @@ def make_inputs(name: str, rng: np.random.Generator, rows: int) -> tuple[BOTH, B
         return rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows)
     if name == "roc_auc":
         return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
+    if name == "kl_divergence":
+        return tuple(rng.dirichlet(np.ones(4), rows) for _ in range(2))  # type: ignore[return-value]
+    if name == "bits_per_character":
+        return rng.integers(1, 300, rows).astype(np.float64), np.round(6 * rng.random(rows), 4)
     spread = 10.0 ** rng.integers(-3, 6)
     return np.round(rng.random(rows) * spread, 4) + 1e-3, np.round(rng.random(rows) * spread, 4)
 
@@ -62,6 +70,8 @@ def make_inputs(name: str, rng: np.random.Generator, rows: int) -> tuple[BOTH, B
 def make_perfect(name: str, truth: BOTH) -> BOTH:
     if name == "log_loss":
         return np.eye(int(truth.max()) + 2)[truth]
+    if name == "bits_per_character":
+        return np.zeros(len(truth))
     return truth.astype(np.float64) if name == "roc_auc" else truth
 
 
@@ -70,7 +80,7 @@ def test_every_metric_has_a_reference_and_says_what_it_is():
     for name, module in MODULES.items():
         assert module.DIRECTION in ("max", "min")
         assert isinstance(module.BEST, float)
-        assert module.TAKES in ("labels", "numbers", "probabilities")
+        assert module.TAKES in ("labels", "numbers", "probabilities", "distributions")
         document = getattr(module, name).__doc__
         assert all(part in document for part in ("Args:", "Returns:", "Raises:", "Source:", ">>> ")), name
 
@@ -169,6 +179,8 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
     elif name == "roc_auc":
         truth = rng.integers(0, 2, rows)
         predicted = np.round(rng.normal(truth, 1.0), 1)
+    elif name == "kl_divergence":
+        truth, predicted = rng.dirichlet([2, 2, 2], rows), rng.dirichlet([2, 2, 2], rows)
     else:
         truth = rng.lognormal(3, 0.5, rows)
         predicted = truth * rng.lognormal(0, 0.2, rows)
@@ -179,3 +191,10 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
     drawn = [rng.integers(0, rows, rows) for _ in range(1000)]
     resampled = np.std([score(truth[rows_], predicted[rows_]) for rows_ in drawn])
     assert math.sqrt(np.mean(moves**2) / rows) == pytest.approx(resampled, rel=0.12)
+
+
+def test_a_class_that_is_never_true_costs_nothing_and_a_certain_error_is_finite():
+    divergence = function_of("kl_divergence")
+    certain = np.array([[1.0, 0.0]])
+    assert divergence(certain, certain) == 0.0
+    assert 30 < divergence(certain, np.array([[0.0, 1.0]])) < 40
