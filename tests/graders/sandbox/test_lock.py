@@ -51,10 +51,10 @@ TASKS = ("net/tcp", "net/unix", "mounts", "mountinfo", "cgroup", "environ", "map
 
 @pytest.mark.parametrize("profile", Profile)
 def test_it_tells_what_is_in_force(profile: Profile):
-    told = run_locked(f"tell(facts=FACTS)\n{STATUS}", profile)
+    told = run_locked(f"import ctypes\ntell(facts=FACTS, dumpable=ctypes.CDLL(None).prctl(3))\n{STATUS}", profile)
     assert told["facts"] == {"landlock": told["facts"]["landlock"], "seccomp": True, "threads": 1, "uid": os.getuid()}
     assert told["facts"]["landlock"] >= 1
-    assert (told["NoNewPrivs"], told["Seccomp"]) == ("1", "2")
+    assert (told["NoNewPrivs"], told["Seccomp"], told["dumpable"]) == ("1", "2", 0)
     assert {told[name] for name in SETS[:-1]} == {NONE}
     assert told["CapBnd"] == NONE or os.geteuid() != 0
 
@@ -284,6 +284,7 @@ def test_it_does_not_outlive_its_parent():
 if os.fork() == 0:
     lock.close(lock.Lock(Profile.CODE, 50, 1 << 30))
     tell(pid=os.getpid())
+    os.closerange(0, 3)  # the test waits for whoever has them
     time.sleep(50)
 time.sleep(1)
 """
