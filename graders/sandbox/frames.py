@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAGIC = b"ARN1"
 HEADER_BYTES = 65_536
 DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "u1": "<u1", "u4": "<u4", "b1": "|b1"}
-MOST_ARRAYS = 2000
+MOST_ARRAYS = 1000
 MOST_DIMENSIONS = 8
 _PREFIX = struct.Struct("<4sI")
 

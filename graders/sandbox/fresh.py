@@ -47,7 +47,8 @@ class Fresh:
         def reap() -> Ended:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-            return Ended(process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+            # its ru_maxrss begins with the size of this very process: what was seen of it tells more
+            return Ended(process.returncode, used.ru_utime + used.ru_stime, 0)
 
         ours = pipes.stdout, pipes.stderr, pipes.result, pipes.inputs
         return follow(Child(process.pid, pidfd, *ours, reap, is_wrapped=self.bubblewrap), run)

@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "2",
+    "TORCHINDUCTOR_CACHE_DIR": "/tmp",  # noqa: S108 - only names: nothing can be written there
+    "TRITON_CACHE_DIR": "/tmp",  # noqa: S108
     "ORT_DISABLE_TELEMETRY_EVENTS": "1",
 }
 """All that a guest finds in its environment: nothing of the grader's, where addresses and passwords stand."""

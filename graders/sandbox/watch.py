@@ -70,6 +70,7 @@ class Watch:
     _waiting: list[memoryview] = field(default_factory=list)
     _end: End | None = None
     _peak: int = 0
+    _used: float = 0.0
     _is_asked: bool = False
 
     def follow(self) -> Outcome:
@@ -128,6 +129,7 @@ class Watch:
         seen = [_read_use(pid) for pid in pids]
         resident = sum(use[0] for use in seen)
         self._peak = max(self._peak, resident)
+        self._used = max(self._used, sum(use[2] for use in seen))
         if resident > bounds.memory_bytes:
             self._stop(End.MEMORY)
         elif sum(use[1] for use in seen) > bounds.threads + 2 * self.child.is_wrapped:
@@ -223,7 +225,7 @@ class Watch:
             stderr=bytes(self._texts[self.child.stderr]),
             exit_code=ended.exit_code,
             wall_seconds=time.monotonic() - self.began,
-            cpu_seconds=ended.cpu_seconds,
+            cpu_seconds=max(ended.cpu_seconds, self._used),
             peak_bytes=max(self._peak, ended.peak_bytes),
         )
 
