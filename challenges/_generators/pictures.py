@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 PALETTE = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233))
 """Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
+
+Pieces = list[tuple[str, tuple[int, int, int]]]
+"""A text in pieces, each with its colour."""
 
 _PAPER = (250, 250, 248)
 
@@ -39,14 +43,45 @@ def save_scatter(
 
 
 def save_sheet(path: Path, images: NDArray[np.uint8], columns: int, enlarge: int = 1) -> None:
-    """Write grey images (n, height, width) side by side, row by row; a last row that is not full is left out."""
+    """Write images side by side, row by row; a last row that is not full is left out.
+
+    Args:
+        path: The PNG file to write.
+        images: Grey ones of shape (n, height, width), or coloured ones of shape (n, height, width, 3).
+        columns: Images in a row.
+        enlarge: Pixels of the picture for one of an image, along a side.
+    """
     rows = len(images) // columns
-    count, height, width = rows * columns, *images.shape[1:]
-    sheet = images[:count].reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
-    picture = Image.fromarray(np.ascontiguousarray(sheet))
+    height, width, *channels = images.shape[1:]
+    grid = images[: rows * columns].reshape(rows, columns, height, width, *channels).swapaxes(1, 2)
+    picture = Image.fromarray(np.ascontiguousarray(grid.reshape(rows * height, columns * width, *channels)))
     picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST).save(
         path, optimize=True
     )
+
+
+def save_text(path: Path, pieces: Pieces, size: tuple[int, int] = (640, 360), height: int = 14) -> None:
+    """Write coloured text, wrapped at the right margin and cut off at the bottom.
+
+    Args:
+        path: The PNG file to write.
+        pieces: Texts of Latin letters, in reading order.
+        size: Width and height in pixels.
+        height: Of the letters, in pixels.
+    """
+    image = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(height)
+    margin = 16
+    left, top = float(margin), margin
+    for text, colour in pieces:
+        for word in re.findall(r"\n|[^\S\n]|\S+", text):
+            if word == "\n" or left + draw.textlength(word, font=font) > size[0] - margin:
+                left, top = float(margin), top + 3 * height // 2
+            if word.isspace() and left == margin:
+                continue
+            draw.text((left, top), word, fill=colour, font=font)
+            left += draw.textlength(word, font=font)
+    image.save(path, optimize=True)
 
 
 def shade(values: NDArray[Any]) -> NDArray[np.uint8]:
