@@ -31,9 +31,9 @@ class FilesByName(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve_real_files() -> Iterator[str]:
-    """Address of a server of the real files."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(FilesByName, directory=str(REAL)))
+def serve_real_files(folder: Path = REAL) -> Iterator[str]:
+    """Address of a server of the real files, or of others in their place."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(FilesByName, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

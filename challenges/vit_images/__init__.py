@@ -1,0 +1,1 @@
+"""ViT images: tell ten kinds of things apart with a Vision Transformer."""

@@ -1,0 +1,148 @@
+"""Makes the data of vit_images: drawn things (offline), or CIFAR-10, pooled and divided anew (real)."""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from onnx import NodeProto, helper
+
+from challenges._generators.keys import Keys
+from challenges._generators.models import save_model
+from challenges._generators.pictures import save_sheet
+from challenges._generators.slices import name_ranges, name_thirds
+from challenges._generators.sprites import SIDE, Sprites, draw_sprites
+from challenges.errors import InvalidSource
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+TRAIN_ROWS = 8_000
+HIDDEN_ROWS = 3_000
+REAL_HIDDEN_SHARE = 1 / 20
+CLASSES = 10
+MUCH_HIDDEN, BARELY_HIDDEN = 0.1, 0.02
+"""Shares of a thing behind the panel, from which it counts as much or a little hidden."""
+
+ARCHIVE = "cifar-10-binary.tar.gz"
+BATCHES = tuple(
+    f"cifar-10-batches-bin/{name}.bin" for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")
+)
+RECORD_BYTES = 1 + 3 * SIDE * SIDE
+"""One byte for the label, then the red, the green and the blue plane, row by row."""
+BATCH_RECORDS = 10_000
+
+
+def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> None:
+    """Write the public files into `public`, the answers and the hidden images into `hidden`.
+
+    Args:
+        raw: Verified downloads of a real source.
+        public: Folder of what participants get.
+        hidden: Folder of what they never get.
+        keys: Randomness of this installation.
+        source: `offline`, or `real` (CIFAR-10).
+    """
+    answers: dict[str, NDArray[Any]]
+    if source == "real":
+        x, y = load_cifar(raw / ARCHIVE)
+        order = keys.rng("split/rows").permutation(len(x))
+        ask, learn = np.split(order, [round(REAL_HIDDEN_SHARE * len(x))])
+        train, images, answers = (x[learn], y[learn]), x[ask], {"label": y[ask]}
+    else:
+        sprites, labels = draw_part("train", TRAIN_ROWS, keys)
+        train = sprites.images, labels
+        sprites, labels = draw_part("test", HIDDEN_ROWS, keys)
+        images, answers = sprites.images, {"label": labels, **name_slices(sprites)}
+    np.savez_compressed(public / "train.npz", image=train[0], label=train[1])
+    save_sample(public / "sample_model.onnx")
+    save_sheet(public / "preview.png", train[0][:160].transpose(0, 2, 3, 1), columns=20)
+    ids = np.array(keys.ids(len(images)))
+    order = np.argsort(ids)
+    np.savez(hidden / "inputs.npz", id=ids[order], image=images[order])
+    table = pl.DataFrame({"id": ids, **answers}).with_columns(pl.col("label").cast(pl.Int64))
+    table[order].write_parquet(hidden / "answers.parquet")
+
+
+def draw_part(part: str, count: int, keys: Keys) -> tuple[Sprites, Labels]:
+    """Draw images of one part: labels, shapes and photography each from a key of their own."""
+    labels = keys.rng(f"{part}/labels").integers(0, CLASSES, count).astype(np.uint8)
+    return draw_sprites(labels, keys.rng(f"{part}/shapes"), keys.rng(f"{part}/noise")), labels
+
+
+def name_slices(sprites: Sprites) -> dict[str, NDArray[np.str_]]:
+    """Groups by which diagnostics tell the score."""
+    cuts, names = (BARELY_HIDDEN, MUCH_HIDDEN), ("free", "a little hidden", "much hidden")
+    return {
+        "slice_scale": name_thirds(sprites.scale, ("small", "medium", "large")),
+        "slice_occlusion": name_ranges(sprites.occlusion, cuts, names),
+    }
+
+
+def load_cifar(archive: Path) -> tuple[Images, Labels]:
+    """Read all images of CIFAR-10's binary version, without unpacking anything to disk.
+
+    Returns:
+        Images of shape (n, 3, 32, 32) and labels of shape (n,).
+
+    Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; "Binary version".
+
+    Raises:
+        InvalidSource: The archive is broken, or lacks a batch.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            records = np.concatenate([_read_batch(tar, name) for name in BATCHES])
+    except (KeyError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise InvalidSource(f"{archive.name}: {error}") from error
+    labels = records[:, 0].copy()
+    if labels.max(initial=0) >= CLASSES:
+        raise InvalidSource(f"{archive.name}: label {labels.max()} is not one of {CLASSES} classes")
+    return records[:, 1:].reshape(-1, 3, SIDE, SIDE), labels
+
+
+def _read_batch(tar: tarfile.TarFile, name: str) -> Images:
+    member = tar.getmember(name)
+    if not member.isfile() or not 0 < member.size <= BATCH_RECORDS * RECORD_BYTES or member.size % RECORD_BYTES:
+        raise InvalidSource(f"{name} is not a file of whole records, at most {BATCH_RECORDS}")
+    content = tar.extractfile(member)
+    return np.frombuffer(content.read() if content else b"", dtype=np.uint8).reshape(-1, RECORD_BYTES)
+
+
+def save_sample(path: Path) -> None:
+    """Write the sample model: the smallest transformer there is, all its weights 0, so that it calls everything 0."""
+    patch, width = 4, 8
+    patches = (SIDE // patch) ** 2
+    weights: dict[str, NDArray[Any]] = {
+        "patch.weight": np.zeros((width, 3, patch, patch), dtype=np.float32),
+        "tokens": np.array([0, width, patches], dtype=np.int64),
+        "head.weight": np.zeros((width, CLASSES), dtype=np.float32),
+        "head.bias": np.zeros(CLASSES, dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node(
+            "Conv", ["image", "patch.weight"], ["patches"], kernel_shape=[patch, patch], strides=[patch, patch]
+        ),
+        helper.make_node("Reshape", ["patches", "tokens"], ["columns"]),
+        helper.make_node("Transpose", ["columns"], ["x0"], perm=[0, 2, 1]),
+        *_attend("x0", "x1"),
+        *_attend("x1", "x2"),
+        helper.make_node("ReduceMean", ["x2"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Gemm", ["mean", "head.weight", "head.bias"], ["logits"]),
+    ]
+    save_model(path, nodes, weights, (3, SIDE, SIDE), CLASSES)
+
+
+def _attend(x: str, out: str) -> list[NodeProto]:
+    """Attention without weights: each token becomes a mean of all, weighed by their likeness."""
+    return [
+        helper.make_node("Transpose", [x], [f"{x}.keys"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", [x, f"{x}.keys"], [f"{x}.likeness"]),
+        helper.make_node("Softmax", [f"{x}.likeness"], [f"{x}.attention"], axis=-1),
+        helper.make_node("MatMul", [f"{x}.attention", x], [out]),
+    ]
