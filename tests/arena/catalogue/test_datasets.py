@@ -20,8 +20,8 @@ from arena.queues import Queues
 from arena.settings import Settings
 from challenges.errors import InvalidMessage
 from challenges.manifest import Source, SourceFile
-from challenges.texts import Text
 from challenges.messages import QUEUE_PREPARE, DataFile, PrepareReport, dump_message, prepare_job_id
+from challenges.texts import Text
 from tests.factories import make_challenge, make_dataset, make_manifest
 
 DIGEST = "d" * 64

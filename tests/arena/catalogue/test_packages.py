@@ -26,8 +26,8 @@ from arena.catalogue.service import (
 from arena.errors import Invalid, NotFound, NotReady
 from challenges.catalogue import Package, find_packages
 from challenges.manifest import Source, SourceFile
-from challenges.texts import Text
 from challenges.messages import DataFile, PrepareReport
+from challenges.texts import Text
 from tests.factories import NOON, make_challenge, make_dataset, make_manifest
 
 ROOT = Path(__file__).resolve().parents[3] / "challenges"

@@ -24,8 +24,8 @@ from arena.queues import Queues
 from arena.submissions.models import Status, Submission
 from arena.submissions.service import record
 from challenges.manifest import Direction, Source, SourceFile
-from challenges.texts import Text
 from challenges.messages import QUEUE_GRADE_CPU, QUEUE_PREPARE, Outcome, Scores, Verdict
+from challenges.texts import Text
 from tests.arena.operations.conftest import Browser
 from tests.factories import (
     NOON,
