@@ -126,13 +126,13 @@ def check_model(manifest: Manifest, folder: Path, upload: Upload) -> Checked:
         from graders.sandbox.fresh import Fresh  # noqa: PLC0415
 
         try:
-            return _try_model(manifest, folder, upload, Fresh())
+            return try_model(manifest, folder, upload, Fresh())
         except (SandboxFailed, OSError) as error:
             reason = str(error)
     else:
         reason = f"{sys.platform} has none"
     warning = f"The file was opened without a sandbox, and without limits of time and memory: {reason}."
-    tried = _try_model(manifest, folder, upload, Here())
+    tried = try_model(manifest, folder, upload, Here())
     return Checked(tried.faults, tried.count, tried.costs, warning)
 
 
@@ -197,7 +197,13 @@ class _OpenGuest:
             return file.read()
 
 
-def _try_model(manifest: Manifest, folder: Path, upload: Upload, sandbox: Mechanism) -> Checked:
+def try_model(manifest: Manifest, folder: Path, upload: Upload, sandbox: Mechanism) -> Checked:
+    """Open a model by means of a certain mechanism.
+
+    Raises:
+        InvalidSubmission: It was stopped, or crashed.
+        SandboxFailed: The mechanism does not hold here.
+    """
     kind = find_kind(upload, manifest)
     ask = ask_to_try(manifest, upload.name)
     told: list[Tried] = []

@@ -14,7 +14,7 @@ from graders.guests.torch_device import count_macs, make_compute, set_up
 from graders.models.asking import Ask
 from graders.models.formats import SAFETENSORS
 from graders.models.header import ITEM_BYTES, TensorFacts, check_tensors, read_header
-from graders.models.serving import Opened, check_caps, serve
+from graders.models.serving import BROKEN, Opened, check_caps, serve
 
 if TYPE_CHECKING:
     from graders.sandbox.guest import Guest
@@ -36,7 +36,11 @@ _NAMES = {
 def main(guest: Guest) -> None:
     """Build the architecture, open the upload, try it, and compute what the grader sends."""
     ask = parse_record(Ask, guest.settings)
-    module = build(guest.read_file(1), ask.model.architecture)
+    try:
+        module = build(guest.read_file(1), ask.model.architecture)
+    except Exception as error:  # noqa: BLE001 - the challenge's own file is broken, whatever it raises
+        guest.send({BROKEN: f"{type(error).__name__}: {error}"[:1000]})
+        return
     set_up(ask)
     guest.seal()
 

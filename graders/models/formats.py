@@ -31,6 +31,9 @@ _ONNX_START = b"\x08"
 
 def name_format(head: bytes, filename: str = "") -> str:
     """What a file is, by its first few kilobytes; one of the names above."""
+    # the length of a header comes first, and may look like the beginning of anything
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        return SAFETENSORS
     if head.startswith(ZIP_MAGIC):
         return _name_zip(head)
     for magic, name in _OTHERS:
@@ -38,8 +41,6 @@ def name_format(head: bytes, filename: str = "") -> str:
             return name
     if len(head) > 1 and head[0] == 0x80 and head[1] in _PICKLE_PROTOCOLS:  # noqa: PLR2004 - the opcode PROTO
         return PICKLE
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return SAFETENSORS
     if head.startswith(_ONNX_START) or PurePath(filename).suffix.lower() == ".onnx":
         return ONNX
     return UNKNOWN

@@ -19,7 +19,7 @@ from graders.kinds import Reading, Upload
 from graders.models.asking import CPU, Ask, row_shape
 from graders.models.outputs import check_outputs, read_outputs
 from graders.models.plan import Plan, make_plan
-from graders.models.serving import ALONE, ATTACHMENT_BYTES, OUTPUT
+from graders.models.serving import ALONE, ATTACHMENT_BYTES, BROKEN, OUTPUT
 from graders.models.tried import Tried, parse_tried
 from graders.sandbox import Profile, Run
 from graders.sandbox.frames import Frame
@@ -75,6 +75,8 @@ def read_model(kind: str, upload: Upload, challenge: LoadedChallenge, sandbox: M
     told: list[Tried] = []
 
     def reply(frame: Frame) -> Sequence[memoryview] | None:
+        if kind == "weights" and BROKEN in frame.note:
+            raise BrokenChallenge(f"architecture {model.architecture}: {frame.note[BROKEN]}")
         told.append(parse_tried(frame, model, is_code=kind == "torchscript"))
         return None if told[0].faults else [array.data.cast("B") for array in plan.arrays]
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 OUTPUT, ALONE, ATTACHMENT = "output", "alone", "attachment "
 ATTACHMENT_BYTES = 65_536
+BROKEN = "broken"
+"""In a note: what is wrong with the challenge itself, found before the upload was opened."""
 
 
 @dataclass(frozen=True)

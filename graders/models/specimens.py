@@ -158,11 +158,11 @@ def torch_pickle() -> bytes:
     return archive_of({"data.pkl": _PICKLE, "version": b"3\n", "byteorder": b"little"})
 
 
-def torchscript(body: str) -> bytes:
-    """A program of TorchScript whose `forward` of `x` returns `body`."""
+def torchscript(body: str, before: str = "_ = 0") -> bytes:
+    """A program of TorchScript whose `forward` of `x` returns `body`, after a statement."""
     code = (
         "class M(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n"
-        f"  def forward(self: __torch__.M,\n    x: Tensor) -> Tensor:\n    return {body}\n"
+        f"  def forward(self: __torch__.M,\n    x: Tensor) -> Tensor:\n    {before}\n    return {body}\n"
     )
     module = b"\x80\x02c__torch__\nM\n)\x81}(X\x08\x00\x00\x00training\x89ub."
     files = {"data.pkl": module, "code/__torch__.py": code.encode(), "constants.pkl": b"\x80\x02).", "version": b"3\n"}
