@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
@@ -38,6 +38,18 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True)
+class SandboxInfo:
+    """What a grader found out about the sandbox of its machine."""
+
+    level: str = ""
+    """`S3`, `S2` … `S0`; empty: it did not tell."""
+    reasons: list[str] = field(default_factory=list)
+    """What is missing for a better level and what follows, in English, as the grader says it."""
+    refuses: list[str] = field(default_factory=list)
+    """Submission kinds that it does not open."""
+
+
+@dataclass(frozen=True)
 class GraderInfo:
     """What a living grader says of itself."""
 
@@ -49,6 +61,7 @@ class GraderInfo:
     """The job in hand."""
     version: str
     device: str
+    sandbox: SandboxInfo
     since: dt.datetime
     done: int
     """Jobs finished since its start."""
@@ -57,8 +70,10 @@ class GraderInfo:
 class Gauges:
     """Questions to the queues of an installation."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, falls_back: bool = True) -> None:
         self._redis = redis
+        self.falls_back = falls_back
+        """What asks for a GPU may be graded on a CPU where nobody has one."""
 
     def find_state(self, job_id: str) -> JobState | None:
         """How far a job is; None when the queue has never heard of it, or has forgotten it."""
@@ -159,6 +174,16 @@ def _describe(name: str, fields: dict[bytes, bytes], executions: set[bytes]) -> 
         job_id=next((entry.decode().partition(":")[0] for entry in executions), None),
         version=told.get("version", ""),
         device=told.get("device", "cpu"),
+        sandbox=_sandbox_of(told.get("sandbox", "")),
         since=dt.datetime.fromisoformat(told["birth"]),
         done=int(told.get("successful_job_count", 0)),
     )
+
+
+def _sandbox_of(text: str) -> SandboxInfo:
+    try:
+        told = json.loads(text)
+        reasons, refuses = [str(line) for line in told["reasons"]], [str(kind) for kind in told["refuses"]]
+        return SandboxInfo(str(told["level"]), reasons, refuses)
+    except (ValueError, TypeError, KeyError):
+        return SandboxInfo()

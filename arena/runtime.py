@@ -50,7 +50,7 @@ def open_runtime(settings: Settings) -> Runtime:
     """Make the runtime of `settings`; nothing is connected until it is used."""
     engine = make_engine(settings.database_url)
     redis = connect(settings.redis_url)
-    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis))
+    return Runtime(settings, engine, make_sessions(engine), redis, Queues(redis, falls_back=settings.gpu_fallback))
 
 
 def make_current(runtime: Runtime) -> None:

@@ -26,6 +26,7 @@ from arena.logs import set_up_logs
 from arena.runtime import Runtime, open_runtime
 from arena.settings import get_settings
 from arena.submissions import jobs as submissions_jobs
+from arena.submissions.detours import move_to_cpu
 from arena.submissions.service import sweep
 from challenges.messages import FUNCTION_RECORD_REPORT, FUNCTION_RECORD_VERDICT
 
@@ -78,6 +79,8 @@ def sweep_until(opened: Runtime, stop: threading.Event) -> None:
 def sweep_once(opened: Runtime) -> None:
     """Bring back what was lost: jobs of vanished graders, queued submissions, queued datasets."""
     opened.queues.recover()
+    if opened.settings.gpu_fallback:
+        move_to_cpu(opened.redis, opened.queues)
     with opened.sessions() as session:
         resend_datasets(session, opened.queues, utc_now())
     with opened.sessions() as session:

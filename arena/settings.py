@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     resend_after_seconds: float = Field(
         default=30.0, description="A queued submission older than this and unknown to the queue is sent again."
     )
+    gpu_fallback: bool = Field(
+        default=True, description="What asks for a GPU is graded on a CPU while no grader with a GPU is alive."
+    )
     log_format: str = Field(default="console", description="`console` or `json`.")
     admin_username: str = Field(default="admin", description="Name of the first administrator.")
 

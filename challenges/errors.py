@@ -100,7 +100,10 @@ SENTENCES: dict[Reason, str] = {
         "The submission wrote more than it may and was stopped. Print less, and return only the result."
     ),
     Reason.TOO_MANY_THREADS: "The submission started more than {limit} threads and was stopped. Use fewer.",
-    Reason.CRASHED: "The submission crashed while it was opened or run. Try it on your own machine: {hint}.",
+    Reason.CRASHED: (
+        "The submission crashed while it was opened or run. "
+        "`arena check FILE` makes the same checks on your own machine."
+    ),
     Reason.UNSAFE_FORMAT: (
         "The file is {found}, which can run code when it is opened, and is not taken. Upload {expected}: "
         "`torch.onnx.export(model, …, external_data=False)` writes ONNX, "

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from graders.sandbox.frames import Frame
 
 THREADS = 64
-HINT = "`arena check FILE` does the same checks there"
 
 
 class SandboxFailed(Exception):
@@ -90,5 +89,5 @@ def check_end(outcome: Outcome, limits: Limits, frames: int = 1) -> Frame:
     if end is End.THREADS:
         raise InvalidSubmission.because(Reason.TOO_MANY_THREADS, limit=THREADS)
     if end is not End.DONE or len(outcome.frames) != frames:
-        raise InvalidSubmission.because(Reason.CRASHED, hint=HINT)
+        raise InvalidSubmission.because(Reason.CRASHED)
     return outcome.frames[-1]

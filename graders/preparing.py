@@ -25,7 +25,7 @@ from typing import Any
 import polars as pl
 
 from challenges._generators.keys import Keys
-from challenges.catalogue import Package, load_package
+from challenges.catalogue import MANIFEST_FILE, Package, load_package
 from challenges.manifest import Split
 from challenges.messages import DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
@@ -37,8 +37,8 @@ from graders.sources import download_files
 OFFLINE = "offline"
 LIBRARIES = ("numpy", "pillow", "polars", "scikit-learn", "scipy", "torch")
 """Their versions may change what a generator makes, and are written down."""
-BASELINE_FILE = "baseline.py"
-"""Published with the data: the solution that participants start from."""
+PACKAGE_FILES = ("baseline.py", MANIFEST_FILE)
+"""Published with the data: the solution that participants start from, and what `arena check` reads."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 Progress = Callable[[str, float], None]
@@ -95,7 +95,8 @@ def _make(
     _load_module(package).prepare(raw, public, hidden, keys, job.source)
     progress("split", 0.8)
     _check_files(job.slug, public, hidden)
-    shutil.copyfile(package.folder / BASELINE_FILE, public / BASELINE_FILE)
+    for name in PACKAGE_FILES:
+        shutil.copyfile(package.folder / name, public / name)
     split_answers(hidden / ANSWERS_FILE, package.manifest.submission.id, package.manifest.split, keys)
     finish_public(public, job.slug)
     manifest = describe(job, package, public, hidden)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from arena.catalogue.datasets import public_files
 from arena.catalogue.files import content_type_of
 from arena.catalogue.manifests import manifest_of
+from arena.catalogue.modelling import ModelOut
 from arena.catalogue.models import Challenge, Dataset
 from arena.catalogue.timeline import Phase, phase_of
 from arena.formatting import format_local
@@ -65,9 +66,22 @@ class SubmissionFormat(BaseModel):
     """What a submission has to look like."""
 
     kind: str = Field(description="How an upload becomes something that can be scored.")
-    id: str = Field(description="Name of the id column.")
-    columns: list[ColumnOut]
-    formats: list[str] = Field(description="File formats that are read.")
+    id: str = Field(description="Name of the id column; for models, of the rows that are predicted.")
+    columns: list[ColumnOut] = Field(description="For models: what is read of their outputs.")
+    formats: list[str] = Field(description="File formats that are read; for models see `model`.")
+    model: ModelOut | None = Field(description="What a model must look like; null where tables are sent.")
+
+    @classmethod
+    def of(cls, manifest: Manifest, language: str) -> Self:
+        """The format in a language."""
+        table = manifest.submission
+        return cls(
+            kind=manifest.kind,
+            id=table.id,
+            columns=[ColumnOut.of(column, language) for column in table.columns],
+            formats=table.formats if manifest.model is None else manifest.model.formats,
+            model=ModelOut.of(manifest.model, language) if manifest.model else None,
+        )
 
 
 class LimitsOut(BaseModel):
@@ -160,17 +174,12 @@ class ChallengeDetail(ChallengeOut):
     def of(cls, challenge: Challenge, language: str, now: dt.datetime) -> Self:
         """The challenge in a language, at a moment."""
         manifest = manifest_of(challenge)
-        asked, limits, table = manifest.thresholds, manifest.limits, manifest.submission
+        asked, limits = manifest.thresholds, manifest.limits
         return cls(
             **_facts_of(challenge, manifest, language, now),
             language="zh" if language == CHINESE else "en",
             description=format_local(challenge.descriptions, language=language),
-            submission=SubmissionFormat(
-                kind=manifest.kind,
-                id=table.id,
-                columns=[ColumnOut.of(column, language) for column in table.columns],
-                formats=table.formats,
-            ),
+            submission=SubmissionFormat.of(manifest, language),
             limits=LimitsOut(
                 upload_bytes=limits.upload_bytes, per_day=limits.per_day, grade_seconds=limits.grade_seconds
             ),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "challenges": ("reading", LEARNERS),
     "challenge": ("reading", LEARNERS),
     "download": ("download", LEARNERS),
+    "check": ("check", LEARNERS),
     "submit": ("submit", LEARNERS),
     "submissions": ("reading", LEARNERS),
     "submission": ("reading", LEARNERS),
@@ -45,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new-challenge": ("organise", ORGANISERS),
 }
 """Each command: its module in this folder, and the panel of the help page it stands in."""
+FUNCTIONS = {"new-challenge": "new_challenge", "check": "check_file"}
+"""Commands whose function has another name."""
 
 
 class LazyGroup(TyperGroup):
@@ -61,7 +64,7 @@ class LazyGroup(TyperGroup):
         module, panel = COMMANDS[cmd_name]
         holder = typer.Typer(add_completion=False)
         try:
-            function = getattr(importlib.import_module(f"arena.cli.{module}"), cmd_name.replace("-", "_"))
+            function = getattr(importlib.import_module(f"arena.cli.{module}"), FUNCTIONS.get(cmd_name, cmd_name))
         except ModuleNotFoundError as error:
             if (error.name or "arena").partition(".")[0] == "arena":
                 raise
@@ -98,7 +101,8 @@ def root(
 ) -> None:
     """Competitions for people who learn deep learning, graded on your own machine.
 
-    Learners: `arena login`, `arena challenges`, `arena download iris`, `arena submit predictions.csv --wait`.
+    Learners: `arena login`, `arena challenges`, `arena download iris`, `arena check predictions.csv`,
+    `arena submit predictions.csv --wait`.
 
     Operators: `arena up` starts everything on this machine; `arena doctor` says what is missing.
     """

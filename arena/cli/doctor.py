@@ -26,7 +26,7 @@ from arena.cli.settings import OperatorSettings
 
 NEWEST_TOO_OLD = (3, 10)
 WEB = ("fastapi", "sqlalchemy", "uvicorn", "uvloop", "httptools", "psycopg", "psutil", "redis", "rq", "obstore")
-GRADER = ("numpy", "polars", "sklearn", "torch", "redis", "rq", "obstore")
+GRADER = ("numpy", "polars", "sklearn", "torch", "onnx", "onnxruntime", "safetensors", "redis", "rq", "obstore")
 LOW_DISK_BYTES = 2_000_000_000
 LOW_FILES = 1024
 ASK_TORCH = """
@@ -91,6 +91,7 @@ def examine(folder: Path, port: int, settings: OperatorSettings) -> Iterator[Fin
     yield _disk(folder)
     yield _port(port)
     yield _torch()
+    yield sandbox([sys.executable, "-m", "graders.sandbox.probing", "--json"])
     yield _cores()
     yield _open_files()
     yield _encoding()
@@ -229,6 +230,28 @@ def _cores() -> Finding:
     return Finding(
         _("machine"), State.GOOD, _("{cores} cores, {memory} GB").format(cores=count, memory=f"{memory:.0f}")
     )
+
+
+def sandbox(command: list[str]) -> Finding:
+    """How well graders on this machine lock in what participants send.
+
+    Args:
+        command: The graders' own program, which tries it; it prints one JSON document.
+    """
+    name = _("sandbox")
+    if find_spec("polars") is None:
+        return Finding(name, State.NOTE, _("not tried"), _("Graders' libraries are missing."))
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours
+        told = json.loads(done.stdout)
+        level, reasons, refuses = str(told["level"]), list(told["reasons"]), list(told["refuses"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+        return Finding(name, State.BAD, str(error), _("Nothing can be graded without it."))
+    parts = [*map(str, reasons)]
+    if refuses:
+        parts.append(_("Not opened here: {kinds}.").format(kinds=", ".join(refuses)))
+    state = {"S0": State.BAD, "S1": State.NOTE}.get(level, State.GOOD)
+    return Finding(name, state, level, " ".join(parts))
 
 
 def _open_files() -> Finding:

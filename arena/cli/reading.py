@@ -40,14 +40,13 @@ def challenge(slug: Slug, server: Server = "", as_json: AsJson = False) -> None:
         return
     say(f"{found['title']} ({found['slug']})", "bold")
     say(found["summary"])
-    limits, metric, table = found["limits"], found["metric"], found["submission"]
+    limits, metric = found["limits"], found["metric"]
     better = _("higher is better") if metric["direction"] == "max" else _("lower is better")
     facts: dict[str, object] = {
         _("State"): found["state"],
         _("Deadline"): show_time(found.get("deadline")),
         _("Metric"): f"{metric['title']} ({better})",
-        _("Columns"): ", ".join([table["id"], *(column["name"] for column in table["columns"])]),
-        _("Formats"): ", ".join(table["formats"]),
+        **_describe_format(found["submission"]),
         _("Limits"): _("{count} submissions a day, {size} each").format(
             count=limits["per_day"], size=show_size(limits["upload_bytes"])),
         _("Page"): str(client.base_url).removesuffix("api/v1/") + f"challenges/{slug}",
@@ -147,6 +146,7 @@ def show_submission(found: dict[str, Any]) -> None:
         say(_("Score: {score}").format(score=show_score(found["public_score"])) + around)
     for name, value in (found.get("public_secondary") or {}).items():
         say(f"{name}: {show_score(value)}", "dim")
+    show_costs(found.get("costs") or {})
     if found.get("private_score") is not None:
         say(_("Private score: {score}").format(score=show_score(found["private_score"])))
     faults = found.get("faults") or []
@@ -158,6 +158,43 @@ def show_submission(found: dict[str, Any]) -> None:
     if found["status"] == "failed":
         say(_("Grading failed on the server's side; the operator has been told, and it costs none of your quota."))
     say(_("Submission {id}").format(id=found["id"]), "dim")
+
+
+def show_costs(costs: dict[str, float]) -> None:
+    """Print what a model costs."""
+    shown: dict[str, object] = {
+        _("Parameters"): f"{costs['parameters']:,.0f}" if "parameters" in costs else None,
+        _("Weights"): show_size(int(costs["weight_bytes"])) if "weight_bytes" in costs else None,
+        _("MACs of one row"): f"{costs['macs']:,.0f}" if "macs" in costs else None,
+        _("Time for one row"): f"{costs['latency_ms']:.3g} ms" if "latency_ms" in costs else None,
+        _("Time beside the reference"): f"{costs['latency_ratio']:.3g} ×" if "latency_ratio" in costs else None,
+        _("Memory at its peak"): show_size(int(costs["peak_bytes"])) if "peak_bytes" in costs else None,
+    }
+    for name, value in shown.items():
+        if value is not None:
+            say(f"{name}: {value}", "dim")
+
+
+def _describe_format(form: dict[str, Any]) -> dict[str, object]:
+    """What a submission must be: the columns of a table, or a model's tensors and caps."""
+    model = form.get("model")
+    if model is None:
+        columns = [form["id"], *(column["name"] for column in form["columns"])]
+        return {_("Columns"): ", ".join(columns), _("Formats"): ", ".join(form["formats"])}
+    caps = {name: f"{value:,}" for name, value in model["caps"].items() if value}
+    told: dict[str, object] = {
+        _("Model"): ", ".join(model["formats"]),
+        _("Inputs"): "; ".join(_show_tensor(tensor) for tensor in model["inputs"]),
+        _("Output"): _show_tensor(model["output"]),
+        _("At most"): ", ".join(f"{name} {value}" for name, value in caps.items()),
+        _("Rule"): model["rule"].replace("_", " "),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _show_tensor(tensor: dict[str, Any]) -> str:
+    sizes = ", ".join(_("any") if size < 0 else str(size) for size in tensor["shape"])
+    return f"{tensor['name']} {tensor['dtype']} [{sizes}]"
 
 
 def list_all(client: httpx.Client, path: str, params: dict[str, str], limit: int = 10_000) -> list[dict[str, Any]]:

@@ -46,6 +46,14 @@ class QueuesOut(BaseModel):
         return cls(queues=queues, is_redis_away=found.is_redis_away)
 
 
+class SandboxOut(FromRow):
+    """What a grader found out about the sandbox of its machine."""
+
+    level: str = Field(description="`S3` (best), `S2`, `S2n`, `SX`, `S1` or `S0`; empty: not told.")
+    reasons: list[str] = Field(description="What is missing for a better level, and what follows; in English.")
+    refuses: list[str] = Field(description="Submission kinds that are not opened there.")
+
+
 class GraderOut(FromRow):
     """A grader that is alive."""
 
@@ -55,6 +63,7 @@ class GraderOut(FromRow):
     job_id: str | None = Field(description="The job in hand.")
     version: str
     device: str
+    sandbox: SandboxOut
     since: dt.datetime
     done: int = Field(description="Jobs finished since its start.")
 

@@ -69,6 +69,8 @@ class Submission(Model):
     trace: Mapped[str | None]
     """Traceback of a failure; operators only."""
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    costs: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What a model costs, when scored: parameters, bytes, operations, latency, memory."""
 
     team: Mapped[Team] = relationship()
     user: Mapped[User] = relationship()

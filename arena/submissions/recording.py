@@ -87,6 +87,7 @@ def _write(submission: Submission, verdict: Verdict) -> None:
     submission.faults = [{"reason": fault.reason, "facts": _storable(fault.facts)} for fault in verdict.faults]
     submission.fault_count = max(verdict.fault_count, len(verdict.faults))
     submission.provenance = _storable(dump_record(verdict.provenance)) if verdict.provenance else {}
+    submission.costs = _storable(dict(verdict.costs)) if outcome is Outcome.SCORED else {}
     submission.trace = None
 
 

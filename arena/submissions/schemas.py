@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from arena.catalogue.models import Challenge
 from arena.catalogue.service import is_revealed, manifest_of
 from arena.queues import Queues
+from arena.submissions.detours import queues_of
 from arena.submissions.models import Status, Submission
-from arena.submissions.sending import queue_of
 from arena.translations import mark, translate
 from challenges.errors import SENTENCES, Reason
 from challenges.messages import grade_job_id
@@ -95,6 +95,10 @@ class SubmissionRow(BaseModel):
     private_score: float | None = Field(description="After the reveal only.")
     private_error: float | None = Field(description="After the reveal only.")
     private_secondary: dict[str, float] = Field(description="After the reveal only.")
+    costs: dict[str, float] = Field(
+        description="What a scored model costs: `parameters`, `weight_bytes`, `macs` and `latency_ms` of one row, "
+        "`latency_ratio` (medians, the latter to a fixed reference timed in turn), `peak_bytes`; empty for tables."
+    )
     faults: list[FaultOut] = Field(description="The first faults of a rejected file.")
     fault_count: int = Field(description="Number of all faults.")
     links: LinksOut
@@ -137,9 +141,12 @@ def find_place(queues: Queues, submission: Submission, challenge: Challenge) -> 
     """Where a submission waits; nothing is known of one that is final, or while Redis is away."""
     if submission.status is not Status.QUEUED:
         return Place()
-    queue = queue_of(manifest_of(challenge))
+    job_id = grade_job_id(str(submission.id), submission.attempt)
     try:
-        position = queues.position(queue, grade_job_id(str(submission.id), submission.attempt))
+        queue, position = queues_of(manifest_of(challenge))[0], None
+        for queue in queues_of(manifest_of(challenge)):
+            if (position := queues.position(queue, job_id)) is not None:
+                break
         seconds = queues.expected_wait(queue, position or 1)
     except RedisError:
         return Place()
@@ -168,6 +175,7 @@ def _facts_of(submission: Submission, challenge: Challenge, language: str, now: 
     facts |= {"challenge": submission.slug, "team": submission.team.name, "user": submission.user.username}
     facts["faults"] = [FaultOut.of(fault, language) for fault in submission.faults]
     facts["links"] = links_of(submission)
+    facts["costs"] = submission.costs if submission.status is Status.SCORED else {}
     may_see_private = is_revealed(challenge, now) and submission.status is Status.SCORED
     may_see_public = submission.status is Status.SCORED
     for side, may_see in (("public", may_see_public), ("private", may_see_private)):

@@ -18,18 +18,13 @@ from arena.catalogue.models import Challenge, Dataset
 from arena.catalogue.service import manifest_of
 from arena.queues import Queues
 from arena.storage import Storage
+from arena.submissions.detours import choose_queue
 from arena.submissions.models import Status, Submission
-from challenges.manifest import Manifest
-from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU, DataFile, GradeJob, grade_job_id
+from challenges.messages import DataFile, GradeJob, grade_job_id
 
 RESEND_AFTER_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
-
-
-def queue_of(manifest: Manifest) -> str:
-    """The queue that grades a challenge's submissions."""
-    return QUEUE_GRADE_GPU if manifest.device == "gpu" else QUEUE_GRADE_CPU
 
 
 def send(session: Session, queues: Queues, storage: Storage, submission: Submission) -> bool:
@@ -42,7 +37,8 @@ def send(session: Session, queues: Queues, storage: Storage, submission: Submiss
     dataset = session.get_one(Dataset, submission.dataset_id)
     session.commit()  # gives the connection back while Redis is asked
     try:
-        is_sent = queues.send(queue_of(manifest_of(challenge)), _job_of(submission, challenge, dataset, storage))
+        queue = choose_queue(manifest_of(challenge), queues, falls_back=queues.falls_back)
+        is_sent = queues.send(queue, _job_of(submission, challenge, dataset, storage))
     except RedisError as error:
         log.warning("a submission waits for the sweep", submission=str(submission.id), error=type(error).__name__)
         return False

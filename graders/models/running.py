@@ -14,7 +14,7 @@ import numpy as np
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.records import dump_record
-from graders.boxing import HINT, bounds_of, check_end
+from graders.boxing import bounds_of, check_end
 from graders.kinds import Reading, Upload
 from graders.models.asking import CPU, Ask, row_shape
 from graders.models.outputs import check_outputs, read_outputs
@@ -175,5 +175,5 @@ def _take(frame: Frame, name: str, shape: list[int], dtype: str) -> NDArray[Any]
     """
     found = frame.arrays.get(name)
     if found is None or list(found.shape) != shape or found.dtype != np.dtype(dtype):
-        raise InvalidSubmission.because(Reason.CRASHED, hint=HINT)
+        raise InvalidSubmission.because(Reason.CRASHED)
     return found

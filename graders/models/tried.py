@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from challenges.errors import Fault, InvalidSubmission, Reason
-from graders.boxing import HINT
 from graders.faults import parse_faults
 from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES
 
@@ -51,7 +50,7 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
             return Tried([_hush(fault) for fault in faults] if is_code else faults, count)
         return Tried(costs=_parse_costs(frame.note.get("costs")), attachments=_parse_texts(frame, model))
     except ValueError as error:
-        raise InvalidSubmission.because(Reason.CRASHED, hint=HINT) from error
+        raise InvalidSubmission.because(Reason.CRASHED) from error
 
 
 def _hush(fault: Fault) -> Fault:

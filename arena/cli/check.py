@@ -1,0 +1,127 @@
+"""Checking a file at home: the same checks of form as a grader's, before a submission is spent on it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import tomllib
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from arena.cli.client import Refused, call, check, connect, sentences
+from arena.cli.display import AsJson, Server, print_json, say
+from arena.cli.language import _, language_tag
+from arena.cli.marker import find_challenge
+from arena.cli.reading import items_of, show_costs
+from challenges.errors import SENTENCES, Reason
+
+MANIFEST = "challenge.toml"
+BESIDE = "sample_submission.csv"
+"""Tells the ids that a table must have."""
+NEEDED = ("polars", "onnxruntime")
+REFUSED = 1
+
+
+def check_file(
+    words: Annotated[list[str], typer.Argument(metavar="[SLUG] FILE", help=_("What you would submit."))],
+    server: Server = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check a file as a grader does before it has seen anything hidden: no score, and nothing is sent.
+
+    In a folder made by `arena download` it needs no server: `arena check model.onnx`. Exit code: 0 right, 1 refused.
+    """
+    path = Path(words[-1])
+    if len(words) > 2:  # noqa: PLR2004 - SLUG FILE
+        raise Refused(_("Give one file: arena check [SLUG] FILE."))
+    if not path.is_file():
+        raise Refused(_("There is no file {path}.").format(path=path))
+    if any(find_spec(name) is None for name in NEEDED):
+        sentence = _("Checking needs the graders' libraries: {command}")
+        raise Refused(sentence.format(command='pip install "arena-grader[grader]"'), "extra_missing")
+    with ExitStack() as stack:
+        found = run_checks(_find_rules(words, path, server, stack), path)
+    if as_json:
+        print_json(found)
+    else:
+        show(found)
+    if not found["ok"]:
+        raise typer.Exit(REFUSED)
+
+
+def run_checks(manifest: Path, path: Path) -> dict[str, Any]:
+    """What the graders' own program says of a file.
+
+    Raises:
+        Refused: The program does not run.
+    """
+    command = [sys.executable, "-m", "graders.checking", str(manifest), str(path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    try:
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise Refused(_("The check did not run: {problem}").format(problem=done.stderr.strip()[-1000:])) from None
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what was found."""
+    if found.get("warning"):
+        say(found["warning"], "yellow")
+    for fault in found["faults"]:
+        say(f"• {_tell(fault)}", "red")
+    hidden = (found.get("count") or 0) - len(found["faults"])
+    if hidden > 0:
+        say(_("… and {count} more.").format(count=hidden))
+    show_costs(found.get("costs") or {})
+    if found["ok"]:
+        say(_("The form is right. How good it is, only a submission tells."), "green")
+
+
+def _tell(fault: dict[str, Any]) -> str:
+    """A fault in the reader's language, where the site's catalogues are installed; else in English."""
+    if language_tag() == "en" or find_spec("babel") is None:
+        return str(fault["sentence"])
+    from arena.translations import CHINESE, translate  # noqa: PLC0415 - of the extra web
+
+    return translate(CHINESE, SENTENCES[Reason(fault["reason"])]).format_map(fault["facts"])
+
+
+def _find_rules(words: list[str], path: Path, server: str, stack: ExitStack) -> Path:
+    """The challenge's manifest: beside the file, or downloaded with what the check needs beside it."""
+    for folder in (path.resolve().parent, Path.cwd()):
+        if (folder / MANIFEST).is_file() and (len(words) == 1 or _slug_of(folder) == words[0]):
+            return folder / MANIFEST
+    slug = words[0] if len(words) > 1 else find_challenge(Path(), path.parent)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="arena-check-")))
+    with connect(server) as client:
+        known = {file["name"] for file in items_of(call(client, "GET", f"challenges/{slug}/files"))}
+        if MANIFEST not in known:
+            raise Refused(
+                _("{slug} publishes no {name}: its data is of an older version.").format(slug=slug, name=MANIFEST)
+            )
+        _fetch(client, slug, MANIFEST, folder)
+        model = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("model", {})
+        for name in sorted({BESIDE, str(model.get("architecture", ""))} & known):
+            _fetch(client, slug, name, folder)
+    return folder / MANIFEST
+
+
+def _slug_of(folder: Path) -> str:
+    try:
+        return find_challenge(folder)
+    except Refused:
+        return ""
+
+
+def _fetch(client: httpx.Client, slug: str, name: str, folder: Path) -> None:
+    with sentences(client):
+        answer = check(client.get(f"challenges/{slug}/files/{name}"))
+    (folder / name).write_bytes(answer.content)

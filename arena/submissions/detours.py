@@ -1,0 +1,49 @@
+"""Which queue grades a challenge, and the way around when nobody computes on a GPU.
+
+A challenge that asks for a GPU is graded on one, where a grader listens; on a CPU otherwise, if the operator allows it.
+"""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from arena.gauges import Gauges, job_key, queue_key
+from challenges.manifest import Manifest
+from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU
+
+
+def queues_of(manifest: Manifest) -> list[str]:
+    """The queues that a challenge's submissions may wait in, the usual one last."""
+    return [QUEUE_GRADE_GPU, QUEUE_GRADE_CPU] if manifest.device == "gpu" else [QUEUE_GRADE_CPU]
+
+
+def choose_queue(manifest: Manifest, queues: Gauges, *, falls_back: bool) -> str:
+    """The queue for a submission that is sent now.
+
+    Args:
+        manifest: The challenge's.
+        queues: Tell which graders are alive.
+        falls_back: The operator lets a CPU do what asks for a GPU.
+
+    Raises:
+        RedisError: The queue does not answer.
+    """
+    if manifest.device != "gpu":
+        return QUEUE_GRADE_CPU
+    return QUEUE_GRADE_GPU if not falls_back or hears_gpu(queues) else QUEUE_GRADE_CPU
+
+
+def hears_gpu(queues: Gauges) -> bool:
+    """Whether a living grader takes what asks for a GPU."""
+    return any(QUEUE_GRADE_GPU in grader.queues for grader in queues.graders())
+
+
+def move_to_cpu(redis: Redis, queues: Gauges) -> int:
+    """Let graders on a CPU have what waits for a GPU that nobody has any more; the number of such jobs."""
+    if not queues.lengths()[QUEUE_GRADE_GPU] or hears_gpu(queues):
+        return 0
+    moved = 0
+    while (name := redis.lmove(queue_key(QUEUE_GRADE_GPU), queue_key(QUEUE_GRADE_CPU), "LEFT", "RIGHT")) is not None:
+        redis.hset(job_key(bytes(name).decode()), "origin", QUEUE_GRADE_CPU)
+        moved += 1
+    return moved
