@@ -10,10 +10,12 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from challenges import manifest
+from challenges import manifest, model, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "challenges" / "README.md"
+MODULES = (manifest, model, texts)
+"""Where the dataclasses of a manifest are."""
 START, END = "<!-- fields: written by `make docs` -->", "<!-- end of fields -->"
 TABLES = {
     "Manifest": "top level",
@@ -25,6 +27,9 @@ TABLES = {
     "Thresholds": "`[thresholds]`",
     "Limits": "`[limits]`",
     "Baseline": "`[[baselines]]`",
+    "ModelSpec": "`[model]`",
+    "Tensor": "`[[model.inputs]]`, `[model.output]`",
+    "Caps": "`[model.caps]`",
     "Diagnostic": "`[[diagnostics]]`",
     "Source": "`[sources.NAME]`",
     "SourceFile": "`[[sources.NAME.files]]`",
@@ -56,8 +61,8 @@ def show_default(value: ast.expr | None) -> str:
 
 def compose() -> str:
     """All tables, as Markdown."""
-    tree = ast.parse(Path(manifest.__file__).read_text(encoding="utf-8"))
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in MODULES]
+    classes = {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
     parts = []
     for name, place in TABLES.items():
         lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
@@ -73,8 +78,8 @@ def join_cells(row: tuple[str, ...]) -> str:
 
 
 def described() -> set[str]:
-    """Dataclasses of the manifest module, all of which need a table."""
-    return {name for name, value in vars(manifest).items() if dataclasses.is_dataclass(value)}
+    """Dataclasses of a manifest, all of which need a table."""
+    return {name for module in MODULES for name, value in vars(module).items() if dataclasses.is_dataclass(value)}
 
 
 def insert(text: str) -> str:
