@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from arena.cli import main
-from arena.cli.doctor import State, examine
+from arena.cli.doctor import State, examine, sandbox
 from arena.cli.installation import Installation
 from arena.cli.settings import OperatorSettings
 
@@ -51,3 +52,21 @@ def test_a_running_installation_is_named(tmp_path: Path):
     with installation.claim("http://127.0.0.1:8123"):
         assert "http://127.0.0.1:8123" in str(list(examine(tmp_path / "data", 8000, OperatorSettings())))
     assert "8123" not in str(list(examine(tmp_path / "data", 8000, OperatorSettings())))
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"level": "S2", "reasons": ["No bubblewrap."], "refuses": {"scratch": "x"}}, State.GOOD),
+        ({"level": "S1", "reasons": [], "refuses": {}}, State.NOTE),
+        ({"level": "S0", "reasons": [], "refuses": {"onnx": "x"}}, State.BAD),
+        ({"level": "S2"}, State.BAD),
+        ("nothing", State.BAD),
+    ],
+)
+def test_the_sandbox_is_told_with_what_follows(told: object, state: State):
+    finding = sandbox([sys.executable, "-c", f"print({json.dumps(told)!r})"])
+    assert finding.state is state
+    if isinstance(told, dict) and "refuses" in told:
+        assert finding.found == told["level"]
+        assert all(reason in finding.follows for reason in [*told["reasons"], *told["refuses"]])

@@ -1,0 +1,90 @@
+"""`arena check`: the graders' own checks on one's own machine, with the rules that lie beside the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena.cli import main
+from arena.cli.marker import write_marker
+from tests.arena.cli.conftest import bare_environment
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = "id,species\na1,setosa\nb2,virginica\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """As `arena download iris` leaves it, with two ids."""
+    shutil.copy(ROOT / "challenges" / "iris" / "challenge.toml", tmp_path)
+    (tmp_path / "sample_submission.csv").write_text("id,species\na1,setosa\nb2,setosa\n", encoding="utf-8")
+    write_marker(tmp_path, "iris", "http://127.0.0.1:1")
+    return tmp_path
+
+
+def written(folder: Path, content: str) -> str:
+    path = folder / "mine.csv"
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("words", [[], ["iris"]])
+def test_a_right_file_is_told_as_such(folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(["check", *words, written(folder, GOOD), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("id,species\na1,tulip\nb2,setosa\n", "unknown_label"),
+        ("id,species\na1,setosa\n", "missing_id"),
+        ("id,kind\na1,setosa\nb2,setosa\n", "unknown_column"),
+        ("", "empty_file"),
+    ],
+)
+def test_a_wrong_file_is_refused_as_a_grader_would(
+    folder: Path, content: str, reason: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["check", written(folder, content), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is False
+    assert found["faults"][0]["reason"] == reason
+
+
+def test_faults_are_told_in_the_readers_language(folder: Path):
+    path = written(folder, "id,species\na1,tulip\nb2,setosa\n")
+    command = [sys.executable, "-m", "arena.cli", "--language", "zh", "check", path]
+    environment = bare_environment(folder) | {"PYTHONUTF8": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, encoding="utf-8")
+    assert done.returncode == 1
+    assert "tulip" in done.stdout
+    assert "行" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nowhere.onnx"], "There is no file nowhere.onnx"),
+        (["a", "b", __file__], "Give one file"),
+        (["--server", "127.0.0.1:1", __file__], "Which challenge?"),
+        (["--server", "127.0.0.1:1", "iris", __file__], "127.0.0.1:1"),
+    ],
+)
+def test_wrong_words_are_refused(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_rules_that_cannot_be_read_are_told(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "challenge.toml").write_text("schema = 1\n", encoding="utf-8")
+    assert main(["check", written(folder, GOOD)]) == 1
+    assert "is missing" in capsys.readouterr().err
