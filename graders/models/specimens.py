@@ -45,35 +45,6 @@ _PICKLE = b"\x80\x02}q\x00."
 @lru_cache
 def challenge_for(kind: str) -> LoadedChallenge:
     """A challenge in memory that takes models of one kind: four numbers in, three classes out."""
-    labels = [str(code) for code in range(CLASSES)]
-    manifest = parse_record(
-        Manifest,
-        {
-            "schema": 1,
-            "version": 1,
-            "kind": kind,
-            "stage": "specimens",
-            "hours": 1.0,
-            "title": _TEXT,
-            "summary": _TEXT,
-            "metric": {"name": "accuracy", "direction": "max", "columns": ["label"]},
-            "submission": {
-                "id": "id",
-                "columns": [{"name": "label", "type": "label", "labels": labels, "description": _TEXT}],
-            },
-            "thresholds": {"passing": 0.4, "good": 0.6, "excellent": 0.9},
-            "data_licence": "CC0-1.0",
-            "limits": {"grade_seconds": 30, "upload_bytes": 1_000_000},
-            "model": {
-                "formats": [kind],
-                "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, INPUTS], "description": _TEXT}],
-                "output": {"name": "logits", "dtype": "float32", "shape": [-1, CLASSES], "description": _TEXT},
-                "reading": "classes",
-                "caps": {"parameters": 100},
-                "architecture": "architecture.py" if kind == "weights" else "",
-            },
-        },
-    )
     answers = pl.DataFrame(
         {
             "id": range(ROWS),
@@ -84,7 +55,7 @@ def challenge_for(kind: str) -> LoadedChallenge:
     file = BytesIO()
     np.savez(file, id=np.arange(ROWS), x=np.random.default_rng(0).random((ROWS, INPUTS), dtype=np.float32))
     return make_challenge(
-        manifest, answers, read_package=lambda _name: ARCHITECTURE, read_hidden=lambda _name: file.getvalue()
+        _manifest(kind), answers, read_package=lambda _name: ARCHITECTURE, read_hidden=lambda _name: file.getvalue()
     )
 
 
@@ -183,3 +154,32 @@ def _specimens(kind: str, cases: list[Case], read: Read) -> list[Specimen]:
         return read(upload, challenge_for(kind), sandbox)
 
     return [Specimen(*case, try_reading) for case in cases]
+
+
+def _manifest(kind: str) -> Manifest:
+    labels = [str(code) for code in range(CLASSES)]
+    model = {
+        "formats": [kind],
+        "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, INPUTS], "description": _TEXT}],
+        "output": {"name": "logits", "dtype": "float32", "shape": [-1, CLASSES], "description": _TEXT},
+        "reading": "classes",
+        "caps": {"parameters": 100},
+        "architecture": "architecture.py" if kind == "weights" else "",
+    }
+    column = {"name": "label", "type": "label", "labels": labels, "description": _TEXT}
+    facts = {
+        "schema": 1,
+        "version": 1,
+        "kind": kind,
+        "stage": "specimens",
+        "hours": 1.0,
+        "title": _TEXT,
+        "summary": _TEXT,
+        "metric": {"name": "accuracy", "direction": "max", "columns": ["label"]},
+        "submission": {"id": "id", "columns": [column]},
+        "thresholds": {"passing": 0.4, "good": 0.6, "excellent": 0.9},
+        "data_licence": "CC0-1.0",
+        "limits": {"grade_seconds": 30, "upload_bytes": 1_000_000},
+        "model": model,
+    }
+    return parse_record(Manifest, facts)
