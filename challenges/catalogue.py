@@ -13,8 +13,8 @@ from pathlib import Path
 
 from challenges.errors import InvalidManifest
 from challenges.manifest import SLUG_PATTERN, Manifest, load_manifest
-from challenges.texts import Text
 from challenges.records import RecordError, parse_record
+from challenges.texts import Text
 
 MANIFEST_FILE = "challenge.toml"
 PATH_FILE = "path.toml"

@@ -122,7 +122,7 @@ class Verdict:
     diagnostics: list[dict[str, Any]] = field(default_factory=list)
     """Public-side diagnostics, each `{"kind": …, "title": {"en": …, "zh": …}, …}`."""
     costs: dict[str, float] = field(default_factory=dict)
-    """What a submitted model costs: `parameters`, `weight_bytes`, `macs` (of one row), `latency_ms` (of one row, median),
+    """What a submitted model costs: `parameters`, `weight_bytes`, `macs` and median `latency_ms` of one row,
     `latency_ratio` (to a reference model timed in turn with it) and `peak_bytes` (of memory)."""
     provenance: Provenance | None = None
     trace: str | None = None

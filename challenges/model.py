@@ -24,7 +24,7 @@ class Reading(StrEnum):
 
     CLASSES = "classes"
     """Logits of shape (rows, classes): the label column is the largest, the probability group their softmax."""
-    NEXT_TOKEN = "next_token"
+    NEXT_TOKEN = "next_token"  # noqa: S105 - of text
     """Logits of shape (rows, tokens, vocabulary), of the token after each: column `bits` is their mean cost."""
 
 

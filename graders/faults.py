@@ -94,11 +94,13 @@ def parse_faults(note: Mapping[str, Any]) -> tuple[list[Fault], int]:
 
 
 def _parse_fault(told: Any) -> Fault:
-    if not isinstance(told, dict) or not isinstance(facts := told.get("facts"), dict):
+    facts = told.get("facts") if isinstance(told, dict) else None
+    is_form = isinstance(facts, dict) and all(isinstance(value, str | int | float) for value in facts.values())
+    if facts is None or not is_form:
         raise ValueError("no fault")
-    if not all(isinstance(key, str) and isinstance(value, str | int | float) for key, value in facts.items()):
-        raise ValueError("no facts")
-    fault = Fault(Reason(told.get("reason")), {key: show(value, EXPECTED_CHARACTERS) for key, value in facts.items()})
+    fault = Fault(
+        Reason(str(told.get("reason"))), {str(key): show(value, EXPECTED_CHARACTERS) for key, value in facts.items()}
+    )
     try:
         _ = fault.sentence
     except (KeyError, IndexError, ValueError, AttributeError) as error:

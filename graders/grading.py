@@ -35,9 +35,7 @@ class WrongData(Exception):
     """The job names other data than the vault holds under that version."""
 
 
-def grade(
-    job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grader: str = ""
-) -> Verdict:
+def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grader: str = "") -> Verdict:
     """Score one submission.
 
     Args:

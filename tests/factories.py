@@ -27,10 +27,10 @@ from challenges.manifest import (
     Manifest,
     Metric,
     Table,
-    Text,
     Thresholds,
 )
 from challenges.records import dump_record
+from challenges.texts import Text
 
 PASSWORD = "correct horse battery"
 NOON = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)

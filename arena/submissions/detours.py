@@ -5,6 +5,8 @@ A challenge that asks for a GPU is graded on one, where a grader listens; on a C
 
 from __future__ import annotations
 
+from typing import cast
+
 from redis import Redis
 
 from arena.gauges import Gauges, job_key, queue_key
@@ -42,8 +44,8 @@ def move_to_cpu(redis: Redis, queues: Gauges) -> int:
     """Let graders on a CPU have what waits for a GPU that nobody has any more; the number of such jobs."""
     if not queues.lengths()[QUEUE_GRADE_GPU] or hears_gpu(queues):
         return 0
-    moved = 0
-    while (name := redis.lmove(queue_key(QUEUE_GRADE_GPU), queue_key(QUEUE_GRADE_CPU), "LEFT", "RIGHT")) is not None:
-        redis.hset(job_key(bytes(name).decode()), "origin", QUEUE_GRADE_CPU)
+    source, target, moved = queue_key(QUEUE_GRADE_GPU), queue_key(QUEUE_GRADE_CPU), 0
+    while (name := cast("bytes | None", redis.lmove(source, target, "LEFT", "RIGHT"))) is not None:
+        redis.hset(job_key(name.decode()), "origin", QUEUE_GRADE_CPU)
         moved += 1
     return moved

@@ -64,7 +64,7 @@ class Server:
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [*PYTHON, ZYGOTE, flavour],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=ENVIRONMENT,
                 cwd="/",

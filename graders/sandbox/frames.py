@@ -104,7 +104,7 @@ def write_frame(descriptor: int, note: dict[str, Any], arrays: dict[str, NDArray
         if dtype not in DTYPES:
             raise TypeError(f"{name}: {array.dtype} does not travel")
         listed.append([name, dtype, list(array.shape)])
-        payload.append(memoryview(np.ascontiguousarray(array, dtype=DTYPES[dtype]).reshape(-1).view(np.uint8)))
+        payload.append(np.ascontiguousarray(array, dtype=DTYPES[dtype]).reshape(-1).view(np.uint8).data)
     header = json.dumps({"note": note, "arrays": listed}, ensure_ascii=True, allow_nan=False).encode()
     if len(header) > HEADER_BYTES:
         raise ValueError(f"a header has {len(header)} bytes; at most {HEADER_BYTES} travel")

@@ -90,8 +90,9 @@ def serve(config: dict[str, Any]) -> None:
         raise lock.LockError(f"{name!r} is no guest")
     profile = Profile(config["lock"]["profile"])
     files = list(range(FIRST_FILE_FD, FIRST_FILE_FD + int(config["files"])))
-    facts = {key: tuple(value) if isinstance(value, list) else value for key, value in config["lock"].items()}
-    lock.close(lock.Lock(**{**facts, "profile": profile, "keep": (0, 1, 2, RESULT_FD, INPUT_FD, *files)}))
+    facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["lock"].items()}
+    facts |= {"profile": profile, "keep": (0, 1, 2, RESULT_FD, INPUT_FD, *files)}
+    lock.close(lock.Lock(**facts))
     tempfile.tempdir = TEMPORARY  # otherwise it tries to write to every folder there may be, and finds none
     module = importlib.import_module(f"graders.guests.{name}")
     module.main(Guest(config["settings"], files, profile))

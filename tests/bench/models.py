@@ -187,7 +187,8 @@ def make_network(rng: Any, first: int, second: int) -> bytes:
         weight("w2", second, first, 3, 3),
         weight("w3", second * (SIZE // 4) ** 2, CLASSES),
     ]
-    same, half = {"pads": [1, 1, 1, 1]}, {"kernel_shape": [2, 2], "strides": [2, 2]}
+    same: dict[str, Any] = {"pads": [1, 1, 1, 1]}
+    half: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
     nodes = [
         helper.make_node("Conv", ["image", "w1"], ["a"], **same),
         helper.make_node("Relu", ["a"], ["b"]),

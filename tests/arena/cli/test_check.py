@@ -76,12 +76,12 @@ def test_faults_are_told_in_the_readers_language(folder: Path):
         (["--server", "127.0.0.1:1", "iris", __file__], "127.0.0.1:1"),
     ],
 )
-def test_wrong_words_are_refused(
-    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    monkeypatch.chdir(tmp_path)
-    assert main(["check", *words]) == 1
-    assert sentence in capsys.readouterr().err
+def test_wrong_words_are_refused(words: list[str], sentence: str, tmp_path: Path):
+    command = [sys.executable, "-m", "arena.cli", "check", *words]
+    environment = bare_environment(tmp_path)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.split())
 
 
 def test_rules_that_cannot_be_read_are_told(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -51,8 +50,8 @@ def ask_for_gpu(desk: Desk) -> None:
 
 def listen(redis: Redis, *queues: str, **facts: str) -> None:
     """Register a grader as one that lives."""
-    fields: dict[str, Any] = {"birth": "2026-01-01T00:00:00.000000Z", "queues": ",".join(queues), **facts}
-    redis.hset("rq:worker:some", mapping=fields)
+    fields = {"birth": "2026-01-01T00:00:00.000000Z", "queues": ",".join(queues), **facts}
+    redis.hset("rq:worker:some", mapping=dict(fields))
     redis.sadd("rq:workers", "rq:worker:some")
 
 

@@ -74,7 +74,8 @@ def test_an_unknown_source_is_refused(place: Installation):
 def test_public_and_hidden_files_go_to_their_own_stores(place: Installation):
     report = prepare(place.prepare_job(), place.settings)
     public, hidden = place.blobs / "public" / "sprouts" / VERSION, place.vault / "sprouts" / VERSION
-    assert [file.name for file in report.files] == ["baseline.py", "challenge.toml", *("sample_submission.csv", "train.csv", "sprouts.zip")]
+    names = ["baseline.py", "challenge.toml", "sample_submission.csv", "train.csv", "sprouts.zip"]
+    assert [file.name for file in report.files] == names
     assert set(everything(public)) == {file.name for file in report.files}
     assert set(everything(hidden)) == {"answers.parquet", "data_manifest.json"}
     for file in report.files:
