@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "POLARS_MAX_THREADS": "2",
     "TORCHINDUCTOR_CACHE_DIR": "/tmp",  # noqa: S108 - only names: nothing can be written there
     "TRITON_CACHE_DIR": "/tmp",  # noqa: S108
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS does not promise the same sums twice
     "ORT_DISABLE_TELEMETRY_EVENTS": "1",
 }
 """All that a guest finds in its environment: nothing of the grader's, where addresses and passwords stand."""

@@ -51,7 +51,8 @@ def ask_for_gpu(desk: Desk) -> None:
 def listen(redis: Redis, *queues: str, **facts: str) -> None:
     """Register a grader as one that lives."""
     fields = {"birth": "2026-01-01T00:00:00.000000Z", "queues": ",".join(queues), **facts}
-    redis.hset("rq:worker:some", mapping=dict(fields))
+    for name, value in fields.items():
+        redis.hset("rq:worker:some", name, value)
     redis.sadd("rq:workers", "rq:worker:some")
 
 
