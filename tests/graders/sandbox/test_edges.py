@@ -110,6 +110,30 @@ def test_an_older_landlock_is_enough(case: Case, abi: int, world_for: Callable[[
     assert not complaints(case, seen, world.effects(seen.told), is_hidden=False), seen
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.number in {1, 2, 40, 47}], ids=str)
+def test_the_suite_sees_that_landlock_is_missing(case: Case, world_for: Callable[[int], World]):
+    world = world_for(0)
+    seen = see_within(Fresh(landlock_abi=0), case.attacks, world.settings(variant="", uid=0), case.bounds)
+    assert seen.lines("PWNED")
+    assert complaints(case, seen, world.effects(seen.told), is_hidden=False)
+
+
+def test_a_path_that_does_not_exist_opens_no_other():
+    source = """
+from graders.sandbox import Profile, lock
+lock.close(lock.Lock(Profile.CODE, cpu_seconds=5, memory_bytes=1 << 30, readable=("/nowhere/at/all",)))
+try:
+    print(open("/etc/passwd").read())
+except PermissionError:
+    print("refused")
+"""
+    reason = why_not(SETUPS[0])
+    if reason:
+        pytest.skip(reason)
+    done = subprocess.run([sys.executable, "-I", "-c", source], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "refused\n", done
+
+
 def test_a_fork_server_that_is_killed_loses_one_run_at_most():
     reason = why_not(SETUPS[1])
     if reason:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from typing import Any
 
 from tests.graders.sandbox.attacks.telling import LIBC, World, attempt, reach, read_from, system, tell
 
 NEW_USER, NEW_NET = 0x10000000, 0x40000000
 NOWHERE = b"/nowhere/at/all"
+OWN = object()
+"""Stands for the own process number."""
 
 
 def use_io_uring(_: World) -> None:
@@ -57,48 +60,55 @@ def _clone_user() -> int:
     return pid
 
 
+_ROOM = ctypes.create_string_buffer(4096)
+SURFACE: tuple[tuple[Any, ...], ...] = (
+    ("bpf", 0, _ROOM, 48),
+    ("perf_event_open", _ROOM, 0, -1, -1, 0),
+    ("userfaultfd", 1),
+    ("fanotify_init", 0, 0),
+    ("inotify_init1", 0),
+    ("name_to_handle_at", -100, b"/", _ROOM, _ROOM, 0),
+    ("open_by_handle_at", -100, _ROOM, 0),
+    ("kcmp", OWN, OWN, 0, 1, 2),
+    ("personality", 0x0040000),
+    ("syslog", 10, 0, 0),
+    ("open_tree", -100, NOWHERE, 0),
+    ("fsopen", b"tmpfs", 0),
+    ("move_mount", -1, NOWHERE, -1, NOWHERE, 0),
+    ("acct", NOWHERE),
+    ("swapon", NOWHERE, 0),
+    ("quotactl", 0, 0, 0, 0),
+    ("init_module", 0, 0, 0),
+    ("finit_module", -1, 0, 0),
+    ("reboot", 1, 2, 3, 0),
+    ("vmsplice", 1, _ROOM, 0, 0),
+    ("splice", -1, 0, -1, 0, 0, 0),
+    ("tee", -1, -1, 0, 0),
+    ("mlock", _ROOM, 4096),
+    ("mbind", 0, 0, 99, 0, 0, 0),
+    ("set_mempolicy", 0, 0, 0),
+    ("migrate_pages", OWN, 0, 0, 0),
+    ("move_pages", 0, 0, 0, 0, 0, 0),
+    ("process_madvise", -1, 0, 0, 0, 0),
+    ("landlock_create_ruleset", 0, 0, 1),
+    ("seccomp", 2, 0, (ctypes.c_uint32 * 1)(0x7FFF0000)),
+    ("pidfd_open", OWN, 0),
+    ("memfd_create", b"x", 0),
+    ("openat2", -100, b"/", (ctypes.c_uint64 * 3)(0, 0, 0), 24),
+    ("modify_ldt", 0, _ROOM, 0),
+    ("iopl", 0),
+    ("adjtimex", _ROOM),
+    ("sethostname", 0, -1),
+    ("lookup_dcookie", 0, 0, 0),
+    ("fchmodat2", -100, NOWHERE, 0, 0),
+)
+"""Calls behind which much of the kernel lies, with arguments that can do no harm."""
+
+
 def reach_surface(_: World) -> None:
-    """42: with arguments that can do no harm, calls behind which much of the kernel lies."""
-    room = ctypes.create_string_buffer(4096)
-    reach("bpf", 0, room, 48)
-    reach("perf_event_open", room, 0, -1, -1, 0)
-    reach("userfaultfd", 1)
-    reach("fanotify_init", 0, 0)
-    reach("inotify_init1", 0)
-    reach("name_to_handle_at", -100, b"/", room, room, 0)
-    reach("open_by_handle_at", -100, room, 0)
-    reach("kcmp", os.getpid(), os.getpid(), 0, 1, 2)
-    reach("personality", 0x0040000)
-    reach("syslog", 10, 0, 0)
-    reach("open_tree", -100, NOWHERE, 0)
-    reach("fsopen", b"tmpfs", 0)
-    reach("move_mount", -1, NOWHERE, -1, NOWHERE, 0)
-    reach("acct", NOWHERE)
-    reach("swapon", NOWHERE, 0)
-    reach("quotactl", 0, 0, 0, 0)
-    reach("init_module", 0, 0, 0)
-    reach("finit_module", -1, 0, 0)
-    reach("reboot", 1, 2, 3, 0)
-    reach("vmsplice", 1, room, 0, 0)
-    reach("splice", -1, 0, -1, 0, 0, 0)
-    reach("tee", -1, -1, 0, 0)
-    reach("mlock", room, 4096)
-    reach("mbind", 0, 0, 99, 0, 0, 0)
-    reach("set_mempolicy", 0, 0, 0)
-    reach("migrate_pages", os.getpid(), 0, 0, 0)
-    reach("move_pages", 0, 0, 0, 0, 0, 0)
-    reach("process_madvise", -1, 0, 0, 0, 0)
-    reach("landlock_create_ruleset", 0, 0, 1)
-    reach("seccomp", 2, 0, (ctypes.c_uint32 * 1)(0x7FFF0000))
-    reach("pidfd_open", os.getpid(), 0)
-    reach("memfd_create", b"x", 0)
-    reach("openat2", -100, b"/", (ctypes.c_uint64 * 3)(0, 0, 0), 24)
-    reach("modify_ldt", 0, room, 0)
-    reach("iopl", 0)
-    reach("adjtimex", room)
-    reach("sethostname", 0, -1)
-    reach("lookup_dcookie", 0, 0, 0)
-    reach("fchmodat2", -100, NOWHERE, 0, 0)
+    """42: whatever a program for learning has no use for."""
+    for name, *arguments in SURFACE:
+        reach(name, *(os.getpid() if argument is OWN else argument for argument in arguments))
 
 
 def call_as_32_bit(_: World) -> None:
