@@ -131,7 +131,7 @@ SENTENCES: dict[Reason, str] = {
         "Tensor `{tensor}` is not one of the architecture's. Save the `state_dict()` of the challenge's architecture."
     ),
     Reason.WRONG_TENSOR: "Tensor `{tensor}` is {found}; the architecture has {expected}.",
-    Reason.BEYOND_CAP: "`{cost}` of the model is {found}; at most {limit} is taken. Make the model smaller.",
+    Reason.BEYOND_CAP: "The model's `{cost}` is {found}; at most {limit} is taken. Make the model smaller.",
     Reason.RULE_BROKEN: "The model breaks a rule of this challenge: {problem}.",
     Reason.MODEL_FAILED: "The model cannot be run on inputs of shape {shape}: {problem}.",
     Reason.OUTPUT_NOT_FINITE: (

@@ -146,6 +146,9 @@ def _codes(column: pl.Series, labels: list[str]) -> tuple[NDArray[Any], list[str
         return codes.astype(code_type(classes)), [str(i) for i in range(classes)]
     texts = column.cast(pl.String)
     labels = labels or sorted(texts.unique().to_list())
+    odd = set(texts.unique().to_list()) - set(labels)
+    if odd:
+        raise BrokenChallenge(f"answers of {column.name!r} hold {len(odd)} labels that are not declared")
     return texts.cast(pl.Enum(labels)).to_physical().to_numpy().astype(code_type(len(labels))), labels
 
 

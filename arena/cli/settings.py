@@ -37,7 +37,7 @@ GRADER_VARIABLES = frozenset(
     f"ARENA_{name}"
     for name in (
         *("REDIS_URL", "STORAGE_URL", "VAULT_URL", "CHALLENGES_DIR", "QUEUES", "SOURCE_BASE_URL"),
-        *("PREPARE_SECONDS", "STOP_SECONDS", "LOG_FORMAT"),
+        *("PREPARE_SECONDS", "STOP_SECONDS", "LOG_FORMAT", "DEVICE", "SANDBOX_OUTER"),
     )
 )
 """The fields of `graders.settings`, which is not ours to import; a test compares the two."""

@@ -17,7 +17,7 @@ from arena.clock import Now
 from arena.deps import Db, Visitor, get_redis
 from arena.leaderboard.models import Board
 from arena.leaderboard.service import BoardPage, history, standings
-from arena.leaderboard.viewing import curves_of, find_errors, followed, lines_of
+from arena.leaderboard.viewing import Beside, curves_of, find_beside, followed, lines_of
 from arena.rendering import render
 from arena.teams.service import find_team
 
@@ -45,13 +45,13 @@ def show_leaderboard(  # noqa: PLR0913, PLR0917 - what a page is made of
 
 def view_of(session: Session, challenge: Challenge, manifest: Any, page: BoardPage, now: dt.datetime) -> dict[str, Any]:
     """What the template shows of a page of a board."""
-    errors = find_errors(session, page)
+    beside = find_beside(session, page)
     last = min(now, challenge.deadline) if challenge.deadline else now
     shows_curves = page.board is Board.PUBLIC and page.page == 1
     return {
         "board": page,
-        "lines": lines_of(page, manifest, errors),
-        "own_error": errors.get(page.mine.team_id) if page.mine else None,
+        "lines": lines_of(page, manifest, beside),
+        "own_error": beside.get(page.mine.team_id, Beside()).error if page.mine else None,
         "points": curves_of(history(session, challenge, followed(page)), last) if shows_curves else [],
         "is_revealed": is_revealed(challenge, now),
     }

@@ -31,6 +31,7 @@ SUBMISSIONS = table(
     column("public_error"),
     column("private_score"),
     column("private_error"),
+    column("costs"),
 )
 """The submissions by name: their feature lies above this one, which reads a few of their columns."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -33,23 +33,32 @@ class Marker:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What stands beside a score."""
+
+    error: float | None = None
+    """Its standard error."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What the model costs, where models are sent."""
+
+
+@dataclass(frozen=True)
 class Row:
     """A row as the page shows it."""
 
     ranked: RankedRow
-    error: float | None
-    """Standard error of the score."""
+    beside: Beside
     way: float
     """How much of the way to `excellent`, 0 to 1."""
 
 
-def lines_of(page: BoardPage, manifest: Manifest, errors: dict[UUID, float | None]) -> list[Row | Marker]:
+def lines_of(page: BoardPage, manifest: Manifest, beside: dict[UUID, Beside]) -> list[Row | Marker]:
     """The rows of a page with the markers that belong between them, the best first.
 
     A marker above the first row is told on the first page, one below the last row on the last page.
     """
     direction = manifest.metric.direction
-    rows = [Row(row, errors.get(row.team_id), share_of_way(manifest, row.score)) for row in page.rows]
+    rows = [Row(row, beside.get(row.team_id, Beside()), share_of_way(manifest, row.score)) for row in page.rows]
     lines: list[Row | Marker] = []
     waiting = markers_of(manifest)
     for position, row in enumerate(rows):
@@ -69,18 +78,18 @@ def markers_of(manifest: Manifest) -> list[Marker]:
     return sorted(markers, key=lambda marker: sort_key_of(marker.score, manifest.metric.direction))
 
 
-def find_errors(session: Session, page: BoardPage) -> dict[UUID, float | None]:
-    """The standard errors of the scores on a page, by team, in one query."""
+def find_beside(session: Session, page: BoardPage) -> dict[UUID, Beside]:
+    """What stands beside the scores on a page, by team, in one query."""
     if page.dataset_id is None:
         return {}
     s = SUBMISSIONS.c
     shown = [row.team_id for row in [*page.rows, *([page.mine] if page.mine else [])]]
     query = (
-        select(Standing.team_id, s.public_error if page.board is Board.PUBLIC else s.private_error)
+        select(Standing.team_id, s.public_error if page.board is Board.PUBLIC else s.private_error, s.costs)
         .join(SUBMISSIONS, s.id == Standing.submission_id)
         .where(Standing.dataset_id == page.dataset_id, Standing.board == page.board, Standing.team_id.in_(shown))
     )
-    return dict(session.execute(query).all())
+    return {team: Beside(error, costs) for team, error, costs in session.execute(query)}
 
 
 def followed(page: BoardPage) -> list[UUID]:

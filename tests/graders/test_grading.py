@@ -180,7 +180,8 @@ def test_scores_of_one_class_against_whole_number_answers(tmp_path: Path):
         ({"direction": "min"}, "direction"),
         ({"answer": "kind"}, "lack column"),
         ({"answer": "gaps"}, "no gaps"),
-        ({"answer": "below"}, "start at 0"),
+        ({"answer": "below"}, "labels that are not declared"),
+        ({"name": "roc_auc", "columns": PROBABILITIES[:1], "answer": "below"}, "start at 0"),
         ({"name": "mae", "direction": "min"}, "must be numbers"),
         (
             {"name": "log_loss", "direction": "min", "columns": PROBABILITIES[:2], "answer": "species"},

@@ -108,13 +108,14 @@ def test_the_job_says_all_that_a_grader_needs(desk: Desk, ada: User, redis: Redi
 
 
 @pytest.mark.parametrize(("device", "queue"), [("cpu", QUEUE_GRADE_CPU), ("gpu", QUEUE_GRADE_GPU)])
-def test_the_manifest_chooses_the_queue(desk: Desk, ada: User, storage: Storage, device: str, queue: str):
+def test_the_manifest_chooses_the_queue(desk: Desk, ada: User, redis: Redis, storage: Storage, device: str, queue: str):
     manifest: Manifest = make_manifest(device=device)
     challenge = make_challenge(desk.db, "other", manifest)
     row = make_submission(desk.db, make_team(desk.db, challenge, ada), ada, make_dataset(desk.db, challenge))
-    assert send(desk.db, desk.queues, storage, row)
-    assert desk.queues.lengths()[queue] == 1
-    assert not send(desk.db, desk.queues, storage, row)
+    queues = Queues(redis, falls_back=False)
+    assert send(desk.db, queues, storage, row)
+    assert queues.lengths()[queue] == 1
+    assert not send(desk.db, queues, storage, row)
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""Pages of a challenge that takes models: what a model must look like, what it costs, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx
+import pytest
+from sqlalchemy.orm import Session
+
+from arena.catalogue.models import Challenge
+from challenges.model import Caps, ModelSpec, Reading, Tensor
+from challenges.texts import Text
+from tests.factories import (
+    bearer,
+    make_challenge,
+    make_dataset,
+    make_manifest,
+    make_standing,
+    make_submission,
+    make_team,
+    make_token,
+    make_user,
+)
+
+MODEL = ModelSpec(
+    formats=["onnx", "weights", "torchscript"],
+    inputs=[Tensor("image", "float32", [-1, 1, -1, 28], Text("Grey planes.", "灰度平面。"), below=7)],
+    output=Tensor("logits", "float32", [-1, 3], Text("Scores.", "分数。")),
+    reading=Reading.CLASSES,
+    caps=Caps(6000, 40_000, 1_000_000),
+    architecture="network.py",
+    rule="vision_transformer",
+    attachments=["sample.txt"],
+)
+COSTS = {"parameters": 4514.0, "weight_bytes": 18_056.0, "macs": 190_000.0, "latency_ms": 0.12, "latency_ratio": 0.25}
+
+
+@pytest.fixture
+def modelled(db: Session) -> Challenge:
+    """An open challenge that takes models."""
+    challenge = make_challenge(db, manifest=replace(make_manifest(), kind="onnx", model=MODEL))
+    make_dataset(db, challenge)
+    return challenge
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "At most 6,000 parameters"), ("zh-CN", "最多 6,000 个参数")])
+def test_the_overview_says_what_a_model_must_look_like(
+    client: httpx.Client, modelled: Challenge, language: str, words: str
+):
+    page = client.get(f"/challenges/{modelled.slug}", headers={"Accept-Language": language}).text
+    for expected in (words, "logits", "network.py", "sample.txt", "Vision Transformer", "external_data=False"):
+        assert expected in page
+    assert "Columns of your file" not in page
+
+
+def test_the_api_tells_the_same(client: httpx.Client, modelled: Challenge):
+    form = client.get(f"/api/v1/challenges/{modelled.slug}").json()["submission"]
+    assert form["formats"] == ["onnx", "weights", "torchscript"]
+    assert form["model"]["inputs"][0]["shape"] == [-1, 1, -1, 28]
+    assert form["model"]["caps"] == {"parameters": 6000, "weight_bytes": 40_000, "macs": 1_000_000}
+    assert form["model"]["opsets"] == [17, 23]
+
+
+def test_a_table_challenge_has_no_model(client: httpx.Client, db: Session):
+    challenge = make_challenge(db, "plain")
+    make_dataset(db, challenge)
+    assert client.get("/api/v1/challenges/plain").json()["submission"]["model"] is None
+    assert "Columns of your file" in client.get("/challenges/plain").text
+
+
+def test_costs_stand_beside_the_score_everywhere(client: httpx.Client, db: Session, modelled: Challenge):
+    ada = make_user(db, "ada")
+    dataset = modelled.dataset
+    assert dataset is not None
+    sent = make_submission(db, make_team(db, modelled, ada), ada, dataset, public_score=0.9, costs=COSTS)
+    make_standing(db, sent, 0.9)
+    board = client.get(f"/challenges/{modelled.slug}/leaderboard").text
+    assert "4,514" in board
+    assert "0.25 ×" in board
+    token = bearer(make_token(db, ada))
+    assert client.get(f"/api/v1/submissions/{sent.id}", headers=token).json()["costs"] == COSTS
+    page = client.get(f"/submissions/{sent.id}", headers=token).text
+    for expected in ("4,514", "190,000", "0.12", "0.25 ×", "18.1"):
+        assert expected in page
+
+
+def test_the_form_takes_the_right_endings(client: httpx.Client, db: Session, modelled: Challenge):
+    token = bearer(make_token(db, make_user(db, "eve")))
+    page = client.get(f"/challenges/{modelled.slug}/submit", headers=token).text
+    assert 'accept=".onnx,.zip,.safetensors,.pt,.pth"' in page
+    assert "arena check model.onnx" in page
