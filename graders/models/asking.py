@@ -81,8 +81,10 @@ def row_bytes(shape: list[int], dtype: str) -> int:
 
 def to_model(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     """Stored values as the model takes them: of its type, and scaled."""
-    taken = values.astype(tensor.dtype)
-    return taken if tensor.scale == 1.0 else np.asarray(taken * np.dtype(tensor.dtype).type(tensor.scale))
+    if tensor.scale == 1.0:
+        return values.astype(tensor.dtype)
+    scale = np.dtype(tensor.dtype).type(tensor.scale)
+    return np.asarray(np.multiply(values, scale, dtype=tensor.dtype, casting="unsafe"))  # one pass over large inputs
 
 
 def random_rows(tensor: Tensor, shape: list[int], rows: int, rng: Generator) -> NDArray[Any]:

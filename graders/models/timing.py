@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graders.models.asking import Compute
 
 BUDGET_SECONDS = 0.3
-MOST_REPEATS = 25
+MOST_REPEATS = 9
 _ROWS, _WIDTH, _LAYERS = 256, 256, 3
 
 

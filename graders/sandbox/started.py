@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ ENVIRONMENT = {
 }
 """All that a guest finds in its environment: nothing of the grader's, where addresses and passwords stand."""
 PYTHON = (sys.executable, "-I", "-m")
+
+
+PIPE_BYTES = 1 << 20
+"""Room in the pipes of inputs and result: fewer turns between the two processes."""
 
 
 class TooLarge(Exception):
@@ -80,6 +85,9 @@ def pipes_for(run: Run, lock: dict[str, object]) -> Iterator[Pipes]:
     (stdout, stdout_theirs), (stderr, stderr_theirs), (result, result_theirs) = os.pipe(), os.pipe(), os.pipe()
     config_read, config_write = os.pipe()
     inputs_read, inputs_write = os.pipe()
+    for descriptor in (result, inputs_write):
+        with suppress(OSError):  # a user has room for so many large pipes; a small one is only slower
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     theirs = (stdout_theirs, stderr_theirs, config_read, result_theirs, inputs_read)
     pipes = Pipes(stdout, stderr, result, inputs_write, theirs)
     try:

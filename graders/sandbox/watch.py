@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.02
 """Between two looks at memory and threads."""
 FLOOD = 16
 """A guest that writes so many times the text that is kept is ended."""
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 20
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MOST_PROCESSES = 500
