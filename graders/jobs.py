@@ -6,6 +6,7 @@ operators see. Logs name submissions and outcomes, never a score or an answer.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 import traceback
@@ -108,7 +109,7 @@ def _grade(desk: Desk, job: GradeJob) -> Verdict:
     began = time.perf_counter()
     challenge = load_challenge(desk.settings, job.slug, job.dataset)
     limits = challenge.manifest.limits
-    with tempfile.TemporaryDirectory(prefix="arena-grade-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"arena-grade-{os.getpid()}-") as folder:
         path = fetch(job.url, job.file, Path(folder), _storage_folder(desk.settings))
         desk.reporter.limited(limits.grade_seconds, limits.memory_bytes, is_participants=True)
         try:

@@ -107,10 +107,16 @@ def test_a_message_that_is_none_is_refused(desk: Desk, name: str, text: str):
 
 
 def test_nothing_is_left_in_the_temporary_folder(place: Installation, desk: Desk, report: PrepareReport):
-    folder = Path(tempfile.gettempdir())
-    before = {p.name for p in folder.glob("arena-grade-*")}
-    judged(place, desk, report, grading.grade)
-    assert {p.name for p in folder.glob("arena-grade-*")} <= before
+    ours = f"arena-grade-{os.getpid()}-*"
+    found: list[Path] = []
+
+    def watched(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grader: str) -> Verdict:
+        found.extend(Path(tempfile.gettempdir()).glob(ours))
+        return grading.grade(job, path, challenge, box, grader)
+
+    judged(place, desk, report, watched)
+    assert len(found) == 1
+    assert not found[0].exists()
 
 
 def test_a_time_limit_rings_once_and_not_afterwards():
