@@ -107,7 +107,14 @@ def make_scorer(metric: Metric, manifest: Manifest, answers: pl.DataFrame) -> Sc
         if len(metric.answers) != len(metric.columns) or len(metric.columns) < 2:  # noqa: PLR2004 - one is no choice
             raise BrokenChallenge(f"metric {metric.name}: answers and columns must be the same classes, two or more")
         return Scorer(metric, _distributions([answers[name] for name in metric.answers]), [], module)
+    if module.TAKES == "vectors":
+        names = metric.answers or metric.columns
+        if len(names) != len(metric.columns) or len(names) < 2:  # noqa: PLR2004 - one is no vector
+            raise BrokenChallenge(f"metric {metric.name}: answers and columns must be as many, two or more")
+        return Scorer(metric, np.stack([_numbers(answers[name]) for name in names]).T, [], module)
     name = metric.answer or metric.columns[0]
+    if module.TAKES == "clusters":
+        return Scorer(metric, _clusters(answers[name]), [], module)
     if module.TAKES == "numbers":
         return Scorer(metric, _numbers(answers[name]), [], module)
     declared = _labels_by_column(manifest)
@@ -121,6 +128,12 @@ def _numbers(column: pl.Series) -> NDArray[np.float64]:
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean) or column.null_count():
         raise BrokenChallenge(f"answers of {column.name!r} must be numbers without gaps")
     return column.cast(pl.Float64).rechunk().to_numpy()
+
+
+def _clusters(column: pl.Series) -> NDArray[np.int64]:
+    if not column.dtype.is_integer() or column.null_count():
+        raise BrokenChallenge(f"answers of {column.name!r} must be whole numbers without gaps")
+    return column.cast(pl.Int64).rechunk().to_numpy()
 
 
 def _distributions(columns: list[pl.Series]) -> NDArray[np.float64]:

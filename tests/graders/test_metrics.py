@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import rel_entr  # type: ignore[import-untyped]
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
 from sklearn import metrics as reference
 
 import graders.metrics
@@ -29,19 +30,33 @@ def log_loss(truth: BOTH, given: BOTH) -> float:
     return float(reference.log_loss(truth, given, labels=range(given.shape[1])))
 
 
+def bernoulli_kl(truth: BOTH, given: BOTH) -> float:
+    given = np.clip(given, 1e-6, 1 - 1e-6)
+    return float(np.mean(truth * np.log(truth / given) + (1 - truth) * np.log((1 - truth) / (1 - given))))
+
+
 REFERENCES: dict[str, Any] = {
     "accuracy": reference.accuracy_score,
+    "adjusted_mutual_information": reference.adjusted_mutual_info_score,
+    "adjusted_rand": reference.adjusted_rand_score,
     "agreement": reference.accuracy_score,
+    "bernoulli_kl": bernoulli_kl,
     "bits_per_character": lambda t, p: np.average(p, weights=t),
+    "completeness": reference.completeness_score,
+    "direction": lambda t, p: reference.accuracy_score(np.sign(t), np.sign(p)),
+    "homogeneity": reference.homogeneity_score,
     "kl_divergence": lambda t, p: rel_entr(t, np.maximum(p, np.finfo(float).eps)).sum(axis=1).mean(),
     "macro_f1": lambda t, p: reference.f1_score(t, p, average="macro", zero_division=0),
     "log_loss": log_loss,
     "mae": reference.mean_absolute_error,
     "mape": reference.mean_absolute_percentage_error,
+    "pooled_rmse": lambda t, p: reference.root_mean_squared_error(t.ravel(), p.ravel()),
     "r2": reference.r2_score,
+    "rank_correlation": lambda t, p: spearmanr(t, p).statistic,
     "rmse": reference.root_mean_squared_error,
     "rmsle": reference.root_mean_squared_log_error,
     "roc_auc": reference.roc_auc_score,
+    "skill": lambda t, p: 1 - reference.mean_squared_error(t, p) / reference.mean_squared_error(t, np.zeros_like(t)),
 }
 
 
@@ -51,20 +66,29 @@ def function_of(name: str) -> Any:
 
 def make_inputs(name: str, rng: np.random.Generator, rows: int) -> tuple[BOTH, BOTH]:
     """Random answers and predictions of the kind that a metric takes; coarse, so that ties happen."""
-    if MODULES[name].TAKES == "labels":
-        classes = int(rng.integers(1, 6))
-        return rng.integers(0, classes, rows), rng.integers(0, classes, rows)
-    if name == "log_loss":
-        classes = int(rng.integers(2, 5))
-        return rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows)
-    if name == "roc_auc":
-        return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
-    if name == "kl_divergence":
-        return tuple(rng.dirichlet(np.ones(4), rows) for _ in range(2))  # type: ignore[return-value]
-    if name == "bits_per_character":
-        return rng.integers(1, 300, rows).astype(np.float64), np.round(6 * rng.random(rows), 4)
-    spread = 10.0 ** rng.integers(-3, 6)
-    return np.round(rng.random(rows) * spread, 4) + 1e-3, np.round(rng.random(rows) * spread, 4)
+    classes, spread = int(rng.integers(1, 6)), 10.0 ** rng.integers(-3, 6)
+    match MODULES[name].TAKES, name:
+        case "labels", _:
+            return rng.integers(0, classes, rows), rng.integers(0, classes, rows)
+        case "clusters", _:
+            return rng.integers(-1, 5, rows), rng.integers(-3, classes, rows).astype(np.float64)
+        case "vectors", _:
+            pair = np.round(spread * (rng.random((2, rows, 3)) - 0.5), 4)
+        case "distributions", _:
+            pair = rng.dirichlet(np.ones(4), (2, rows))
+        case _, "log_loss":
+            return rng.integers(0, classes + 1, rows), rng.dirichlet(np.ones(classes + 1), rows)
+        case _, "roc_auc":
+            return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
+        case _, "bits_per_character":
+            return rng.integers(1, 300, rows).astype(np.float64), np.round(6 * rng.random(rows), 4)
+        case _, "bernoulli_kl":
+            pair = 0.01 + 0.98 * np.round(rng.random((2, rows)), 2)
+        case _, "direction":
+            pair = np.round(spread * (rng.random((2, rows)) - 0.5), 4)
+        case _:
+            pair = np.round(spread * rng.random((2, rows)), 4) + 1e-3
+    return pair[0], pair[1]
 
 
 def make_perfect(name: str, truth: BOTH) -> BOTH:
@@ -72,7 +96,14 @@ def make_perfect(name: str, truth: BOTH) -> BOTH:
         return np.eye(int(truth.max()) + 2)[truth]
     if name == "bits_per_character":
         return np.zeros(len(truth))
-    return truth.astype(np.float64) if name == "roc_auc" else truth
+    return truth.astype(np.float64) if name == "roc_auc" or MODULES[name].TAKES == "clusters" else truth
+
+
+def is_undefined(name: str, truth: BOTH, predicted: BOTH) -> bool:
+    """Whether a metric has no value, since all is the same."""
+    if name == "roc_auc":
+        return len(set(truth.tolist())) == 1
+    return name == "rank_correlation" and 1 in (len(set(truth.tolist())), len(set(predicted.tolist())))
 
 
 def test_every_metric_has_a_reference_and_says_what_it_is():
@@ -80,12 +111,14 @@ def test_every_metric_has_a_reference_and_says_what_it_is():
     for name, module in MODULES.items():
         assert module.DIRECTION in ("max", "min")
         assert isinstance(module.BEST, float)
-        assert module.TAKES in ("labels", "numbers", "probabilities", "distributions")
+        assert module.TAKES in ("labels", "numbers", "vectors", "probabilities", "distributions", "clusters")
         document = getattr(module, name).__doc__
         assert all(part in document for part in ("Args:", "Returns:", "Raises:", "Source:", ">>> ")), name
 
 
-@pytest.mark.parametrize("module", [*MODULES.values(), import_module("graders.confusion_counts")])
+@pytest.mark.parametrize(
+    "module", [*MODULES.values(), *map(import_module, ("graders.confusion_counts", "graders.clusterings"))]
+)
 def test_the_example_in_the_docstring_runs(module: ModuleType):
     assert doctest.testmod(module, raise_on_error=True).attempted > 0
 
@@ -95,7 +128,7 @@ def test_the_example_in_the_docstring_runs(module: ModuleType):
 @given(seed=st.integers(0, 2**32), rows=st.integers(2, 60))
 def test_it_equals_scikit_learn(name: str, seed: int, rows: int):
     truth, predicted = make_inputs(name, np.random.default_rng(seed), rows)
-    if name == "roc_auc" and len(set(truth.tolist())) == 1:
+    if is_undefined(name, truth, predicted):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,6 +144,8 @@ def test_nothing_is_better_than_perfection(name: str, seed: int, rows: int):
     truth, predicted = make_inputs(name, rng, rows)
     if name == "roc_auc":
         truth[:2] = (0, 1)
+    if is_undefined(name, truth, predicted):
+        return
     score, best = function_of(name), MODULES[name].BEST
     assert score(truth, make_perfect(name, truth)) == pytest.approx(best, abs=1e-12)
     other = score(truth, predicted)
@@ -125,6 +160,8 @@ def test_the_order_of_rows_makes_no_difference(name: str, seed: int, rows: int):
     truth, predicted = make_inputs(name, rng, rows)
     if name == "roc_auc":
         truth[:2] = (0, 1)
+    if is_undefined(name, truth, predicted):
+        return
     order = rng.permutation(rows)
     score = function_of(name)
     assert score(truth[order], predicted[order]) == pytest.approx(score(truth, predicted), rel=1e-12, abs=1e-15)
@@ -142,7 +179,7 @@ def test_at_the_edges_it_is_finite_or_refused(name: str, seed: int, edge: str):
         truth = np.full_like(truth, truth[0])
     if edge == "both constant":
         predicted = np.repeat(predicted[:1], 12, axis=0)
-    if edge == "huge" and MODULES[name].TAKES == "numbers":
+    if edge == "huge" and MODULES[name].TAKES in ("numbers", "vectors"):
         predicted = predicted * 1e300
     count = {"one row": 1, "none": 0}.get(edge, 12)
     refused: list[Reason] = []
@@ -166,12 +203,12 @@ def test_log_loss_of_a_single_column_is_that_of_class_one():
     assert function_of("log_loss")(truth, chance) == pytest.approx(function_of("log_loss")(truth, both))
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if hasattr(module, "influence")])
 def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
     rng = np.random.default_rng(7)
     rows = 400
     truth: BOTH
-    if MODULES[name].TAKES == "labels":
+    if MODULES[name].TAKES in ("labels", "clusters"):
         truth = rng.integers(0, 4, rows)
         predicted = np.where(rng.random(rows) < 0.7, truth, rng.integers(0, 4, rows))
     elif name == "log_loss":
@@ -181,6 +218,11 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
         predicted = np.round(rng.normal(truth, 1.0), 1)
     elif name == "kl_divergence":
         truth, predicted = rng.dirichlet([2, 2, 2], rows), rng.dirichlet([2, 2, 2], rows)
+    elif name == "bernoulli_kl":
+        truth, predicted = rng.beta(2, 2, rows), rng.beta(2, 2, rows)
+    elif name == "direction" or MODULES[name].TAKES == "vectors":
+        truth = rng.normal(0, 1, rows if name == "direction" else (rows, 3))
+        predicted = truth + rng.normal(0, 1, truth.shape)
     else:
         truth = rng.lognormal(3, 0.5, rows)
         predicted = truth * rng.lognormal(0, 0.2, rows)
@@ -198,3 +240,61 @@ def test_a_class_that_is_never_true_costs_nothing_and_a_certain_error_is_finite(
     certain = np.array([[1.0, 0.0]])
     assert divergence(certain, certain) == 0.0
     assert 30 < divergence(certain, np.array([[0.0, 1.0]])) < 40
+
+
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if module.TAKES == "clusters"])
+def test_rows_that_belong_to_no_cluster_count_for_nothing(name: str):
+    rng = np.random.default_rng(5)
+    truth = rng.integers(-1, 4, 300)
+    predicted = np.where(rng.random(300) < 0.8, truth, rng.integers(0, 4, 300)).astype(np.float64)
+    score = function_of(name)
+    kept = truth >= 0
+    expected = score(truth[kept], predicted[kept])
+    assert score(truth, predicted, unscored=-1) == expected
+    assert score(truth, predicted) != expected
+    changed = np.where(kept, predicted, np.arange(300))
+    assert score(truth, changed, unscored=-1) == expected
+    # what clusters are called is of no account
+    assert score(truth, 1e6 - 7 * predicted, unscored=-1) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(InvalidSubmission):
+        score(np.full(3, -1), np.zeros(3), unscored=-1)
+
+
+def test_the_standard_error_of_a_clustering_is_that_of_the_rows_that_count():
+    rng = np.random.default_rng(6)
+    truth = rng.integers(-1, 4, 400)
+    predicted = np.where(rng.random(400) < 0.8, truth, rng.integers(0, 4, 400)).astype(np.float64)
+    influence, kept = MODULES["adjusted_rand"].influence, truth >= 0
+    moves, alone = influence(truth, predicted, unscored=-1), influence(truth[kept], predicted[kept])
+    assert not moves[~kept].any()
+    error = math.sqrt(np.mean(moves**2) / 400)
+    assert error == pytest.approx(math.sqrt(np.mean(alone**2) / kept.sum()), rel=1e-9)
+
+
+def test_no_single_cluster_and_no_perfect_clustering_has_a_standard_error():
+    truth, same = np.array([0, 0, 0]), np.zeros(3)
+    assert not MODULES["adjusted_rand"].influence(truth, same).any()
+    assert MODULES["adjusted_rand"].influence(np.array([0, 0, 1, 1]), np.array([5.0, 5, 2, 2])) == pytest.approx(
+        np.zeros(4)
+    )
+
+
+def test_skill_counts_from_the_simple_forecast():
+    truth = np.array([[101.0, 102.0], [99.0, 100.0]])
+    score = function_of("skill")
+    assert score(truth, np.full_like(truth, 100.0), reference=100.0) == 0.0
+    assert score(truth, np.full_like(truth, 103.0), reference=100.0) < 0
+    still = np.full((3, 2), 100.0)
+    assert score(still, still, reference=100.0) == 1.0
+    assert score(still, still + 1, reference=100.0) == 0.0
+    assert not MODULES["skill"].influence(still, still, reference=100.0).any()
+    assert not MODULES["pooled_rmse"].influence(still, still).any()
+
+
+def test_a_number_at_the_reference_is_neither_up_nor_down():
+    score = function_of("direction")
+    assert score(np.array([100.0, 101.0]), np.array([100.0, 100.0]), reference=100.0) == 0.5
+
+
+def test_a_wrong_certainty_costs_much_and_not_everything():
+    assert function_of("bernoulli_kl")(np.array([1.0]), np.array([0.0])) == pytest.approx(np.log(1e6))
