@@ -43,57 +43,63 @@ class Frame:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-@dataclass
 class FrameReader:
-    """Puts frames together from pieces.
+    """Puts frames together from pieces: read into `room()`, then tell with `took()` how much came.
 
     Args:
         limit: Bytes that all frames together may have.
     """
 
-    limit: int
-    frames: list[Frame] = field(default_factory=list)
-    _kept: bytearray = field(default_factory=bytearray)
-    _seen: int = 0
-    _needed: int = _PREFIX.size
-    _take: Callable[[bytearray], None] | None = None
-    """What the next `_needed` bytes are; None: a prefix."""
-    _header: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.frames: list[Frame] = []
+        self._seen = 0
+        self._header: dict[str, Any] = {}
+        self._expect(_PREFIX.size, self._take_prefix)
 
     @property
     def is_between(self) -> bool:
         """No frame has begun that has not ended."""
-        return not self._kept and self._take is None
+        return self._filled == 0 and self._take == self._take_prefix
 
-    def feed(self, piece: bytes) -> None:
-        """Take in what came through the pipe.
+    def room(self) -> memoryview:
+        """Where the next bytes belong, never empty: a payload is read straight into its place."""
+        return self._view[self._filled :]
+
+    def took(self, count: int) -> None:
+        """Take in what was read into `room()`.
 
         Raises:
             BrokenFrame: It cannot be a frame, or there is more than the limit.
         """
-        self._seen += len(piece)
+        self._seen += count
         if self._seen > self.limit:
             raise BrokenFrame(f"more than {self.limit} bytes")
-        self._kept += piece
-        while len(self._kept) >= self._needed:
-            part, self._kept = self._kept[: self._needed], self._kept[self._needed :]
-            (self._take or self._take_prefix)(part)
+        self._filled += count
+        while self._filled == len(self._view):
+            self._take(self._buffer)
 
-    def _take_prefix(self, part: bytearray) -> None:
+    def _expect(self, size: int, take: Callable[[NDArray[np.uint8]], None]) -> None:
+        # not a bytearray, which is cleared: memory that is announced and never filled must cost nothing
+        self._buffer = np.empty(size, dtype=np.uint8)
+        self._view, self._filled, self._take = memoryview(self._buffer), 0, take
+
+    def _take_prefix(self, part: NDArray[np.uint8]) -> None:
         magic, length = _PREFIX.unpack(part)
         if magic != MAGIC or not len(b"{}") <= length <= HEADER_BYTES:
             raise BrokenFrame("no frame begins here")
-        self._needed, self._take = length, self._take_header
+        self._expect(length, self._take_header)
 
-    def _take_header(self, part: bytearray) -> None:
-        self._header = _parse_header(bytes(part))
-        self._needed, self._take = sum(size for *_, size in self._header["arrays"]), self._take_payload
-        if self._seen - len(self._kept) + self._needed > self.limit:
+    def _take_header(self, part: NDArray[np.uint8]) -> None:
+        self._header = _parse_header(part.tobytes())
+        size = sum(size for *_, size in self._header["arrays"])
+        if self._seen + size > self.limit:
             raise BrokenFrame(f"a frame announces more than {self.limit} bytes")
+        self._expect(size, self._take_payload)
 
-    def _take_payload(self, part: bytearray) -> None:
+    def _take_payload(self, part: NDArray[np.uint8]) -> None:
         self.frames.append(_finish(self._header, part))
-        self._needed, self._take = _PREFIX.size, None
+        self._expect(_PREFIX.size, self._take_prefix)
 
 
 def write_frame(descriptor: int, note: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -133,7 +139,7 @@ def _parse_header(text: bytes) -> dict[str, Any]:
     return {"note": note, "arrays": sized}
 
 
-def _finish(header: dict[str, Any], payload: bytearray) -> Frame:
+def _finish(header: dict[str, Any], payload: NDArray[np.uint8]) -> Frame:
     arrays: dict[str, NDArray[Any]] = {}
     start = 0
     for name, dtype, shape, size in header["arrays"]:

@@ -140,29 +140,32 @@ class Watch:
     def _take(self, descriptor: int) -> bool:
         """Take in one piece; False when there is none now."""
         try:
-            piece = os.read(descriptor, _PIECE_BYTES)
+            if descriptor == self.child.result:
+                count = os.readv(descriptor, [self._frames.room()])
+            else:
+                count = len(piece := os.read(descriptor, _PIECE_BYTES))
         except BlockingIOError:
             return False
-        if not piece:
+        if not count:
             if descriptor in self._open:
                 self._poll.unregister(descriptor)
                 self._open.discard(descriptor)
             return False
         if descriptor == self.child.result:
-            self._take_result(piece)
+            self._take_result(count)
             return True
         kept, bounds = self._texts[descriptor], self.run.bounds
         kept += piece[: max(0, bounds.output_bytes - len(kept))]
-        self._sizes[descriptor] += len(piece)
+        self._sizes[descriptor] += count
         if self._sizes[descriptor] > FLOOD * bounds.output_bytes:
             self._stop(End.OUTPUT)
         return self._sizes[descriptor] <= 2 * FLOOD * bounds.output_bytes
 
-    def _take_result(self, piece: bytes) -> None:
+    def _take_result(self, count: int) -> None:
         if self._end is not None:
             return
         try:
-            self._frames.feed(piece)
+            self._frames.took(count)
         except BrokenFrame:
             self._stop(End.OUTPUT)
             return

@@ -36,12 +36,24 @@ def sent(*frames: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> bytes:
 
     thread = threading.Thread(target=take)
     thread.start()
-    for note, arrays in frames:
-        write_frame(write, note, arrays)
-    os.close(write)
-    thread.join()
-    os.close(read)
+    try:
+        for note, arrays in frames:
+            write_frame(write, note, arrays)
+    finally:
+        os.close(write)
+        thread.join()
+        os.close(read)
     return b"".join(taken)
+
+
+def feed(reader: FrameReader, content: bytes) -> None:
+    """Hand bytes to a reader as a pipe does: as many at once as there is room."""
+    while content:
+        room = reader.room()
+        count = min(len(room), len(content))
+        room[:count] = content[:count]
+        content = content[count:]
+        reader.took(count)
 
 
 def header_of(content: dict[str, Any]) -> bytes:
@@ -55,7 +67,7 @@ def test_frames_arrive_as_they_were_sent_in_whatever_pieces(size: int, count: in
     content = sent(*[({"number": n}, ARRAYS) for n in range(count)])
     reader = FrameReader(LIMIT)
     for start in range(0, len(content), size):
-        reader.feed(content[start : start + size])
+        feed(reader, content[start : start + size])
     assert reader.is_between
     assert [frame.note["number"] for frame in reader.frames] == list(range(count))
     for frame in reader.frames:
@@ -67,7 +79,7 @@ def test_frames_arrive_as_they_were_sent_in_whatever_pieces(size: int, count: in
 
 def test_a_frame_that_breaks_off_is_noticed():
     reader = FrameReader(LIMIT)
-    reader.feed(sent(({}, ARRAYS))[:-1])
+    feed(reader, sent(({}, ARRAYS))[:-1])
     assert not reader.is_between
     assert not reader.frames
 
@@ -95,15 +107,15 @@ def test_a_frame_that_breaks_off_is_noticed():
 )
 def test_what_is_no_frame_is_refused(content: bytes):
     with pytest.raises(BrokenFrame):
-        FrameReader(LIMIT).feed(content)
+        feed(FrameReader(LIMIT), content)
 
 
 def test_more_than_was_agreed_is_refused_before_it_is_kept():
     content = sent(({}, {"a": np.zeros(1000)}))
     with pytest.raises(BrokenFrame, match="announces more"):
-        FrameReader(2000).feed(content[:60])
+        feed(FrameReader(2000), content[:60])
     with pytest.raises(BrokenFrame, match="more than"):
-        FrameReader(10).feed(b"ARN1" + b"\0" * 7)
+        feed(FrameReader(10), content[:11])
 
 
 def test_only_plain_numbers_travel():
