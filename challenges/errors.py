@@ -47,6 +47,7 @@ class Reason(StrEnum):
     SCORE_UNDEFINED = "score_undefined"
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_GPU_MEMORY = "out_of_gpu_memory"
     TOO_MUCH_OUTPUT = "too_much_output"
     TOO_MANY_THREADS = "too_many_threads"
     CRASHED = "crashed"
@@ -96,6 +97,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.SCORE_UNDEFINED: "The metric has no finite value for these predictions: {problem}.",
     Reason.TIMED_OUT: "Grading took more than {limit_seconds} s and was stopped.",
     Reason.OUT_OF_MEMORY: "Grading needed more than {limit_bytes} bytes of memory and was stopped.",
+    Reason.OUT_OF_GPU_MEMORY: (
+        "The model needed more than {limit_bytes} bytes of the GPU's memory, in small batches too. Make it smaller."
+    ),
     Reason.TOO_MUCH_OUTPUT: (
         "The submission wrote more than it may and was stopped. Print less, and return only the result."
     ),

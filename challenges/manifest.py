@@ -56,6 +56,8 @@ class Limits:
     """Wall-clock limit of grading."""
     memory_bytes: int = 2_000_000_000
     """Memory limit of grading."""
+    gpu_memory_bytes: int = 0
+    """What a model may take of a GPU's memory; 0: all that the GPU has."""
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,7 @@ def check_manifest(manifest: Manifest) -> None:
     """Raise RecordError where fields contradict each other."""
     _require(manifest.schema == 1, "schema must be 1")
     _require(manifest.device in ("cpu", "gpu"), "device must be cpu or gpu")
+    _require(manifest.limits.gpu_memory_bytes >= 0, "limits.gpu_memory_bytes must not be negative")
     _require(0 < manifest.split.public_share < 1, "split.public_share must lie between 0 and 1")
     names = [column.name for column in manifest.submission.columns]
     _require(len(set(names)) == len(names), "submission.columns: a name appears twice")
@@ -288,10 +291,8 @@ def _check_thresholds(manifest: Manifest) -> None:
     levels = manifest.thresholds
     ordered = [levels.passing, levels.good, levels.excellent]
     descending = manifest.metric.direction is Direction.MIN
-    _require(
-        ordered == sorted(ordered, reverse=descending),
-        "thresholds must go from passing to excellent in the metric's direction",
-    )
+    problem = "thresholds must go from passing to excellent in the metric's direction"
+    _require(ordered == sorted(ordered, reverse=descending), problem)
 
 
 def _require(holds: bool, problem: str) -> None:

@@ -37,11 +37,17 @@ class CapsOut(BaseModel):
     parameters: int
     weight_bytes: int
     macs: int = Field(description="Multiplications with additions for one row.")
+    latency_ratio: float = Field(description="Time for one row, beside a fixed reference on the same machine.")
 
     @classmethod
     def of(cls, caps: Caps) -> Self:
         """The caps."""
-        return cls(parameters=caps.parameters, weight_bytes=caps.weight_bytes, macs=caps.macs)
+        return cls(
+            parameters=caps.parameters,
+            weight_bytes=caps.weight_bytes,
+            macs=caps.macs,
+            latency_ratio=caps.latency_ratio,
+        )
 
 
 class ModelOut(BaseModel):

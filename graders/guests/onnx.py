@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from challenges.errors import InvalidSubmission, Reason
 from challenges.records import parse_record
 from graders.faults import show
 from graders.models import tiny_onnx
-from graders.models.asking import CPU, Ask, OutOfRoom
+from graders.models.asking import CPU, Ask
 from graders.models.graph import check_graph, count_weights, load_graph, malformed
 from graders.models.macs import count_macs
+from graders.models.room import lack_of, provider_options, read_total, room_bytes
 from graders.models.serving import Opened, check_caps, serve
 from graders.models.signature import check_signature
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
     from graders.sandbox.guest import Guest
 
-_NO_ROOM = ("Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
 _SILENT = 4
 _ON_GPU, _ON_CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -36,7 +37,7 @@ def main(guest: Guest) -> None:
     ask = parse_record(Ask, guest.settings)
     rule = import_module(f"graders.rules.{ask.model.rule}") if ask.model.rule else None
     onnxruntime.set_default_logger_severity(_SILENT)
-    _warm(ask.device)
+    gpu_bytes = _warm(ask)
     guest.seal()
 
     def open_model(ask: Ask) -> Opened:
@@ -56,7 +57,7 @@ def main(guest: Guest) -> None:
             attachments=texts,
         )
 
-    serve(guest, ask, open_model)
+    serve(guest, ask, open_model, gpu_bytes)
 
 
 def _start(
@@ -66,14 +67,16 @@ def _start(
 
     Raises:
         InvalidSubmission: MALFORMED: ONNX Runtime does not take it.
+        OutOfRoom: There is no memory for it.
     """
+    is_on_gpu = bool(_gpu(ask))
     try:
-        session = _open_session(model, ask.device, rewrite=rewrite)
+        session = _open_session(model, ask, rewrite=rewrite)
     except MemoryError:
         raise
     except Exception as error:
-        if any(sign in str(error) for sign in _NO_ROOM):
-            raise MemoryError from error
+        if lack := lack_of(error, is_on_gpu=is_on_gpu):
+            raise lack from error
         malformed(str(error))
     inputs = [tensor.name for tensor in ask.model.inputs]
 
@@ -81,15 +84,15 @@ def _start(
         try:
             found: list[NDArray[Any]] = session.run(names, dict(zip(inputs, values, strict=True)))
         except Exception as error:
-            if any(sign in str(error) for sign in _NO_ROOM):
-                raise OutOfRoom from error
+            if lack := lack_of(error, is_on_gpu=is_on_gpu):
+                raise lack from error
             raise
         return found
 
     return run
 
 
-def _open_session(model: onnx.ModelProto, device: str, *, rewrite: bool = True) -> Any:
+def _open_session(model: onnx.ModelProto, ask: Ask, *, rewrite: bool = True) -> Any:
     """A session, single-threaded and deterministic; `rewrite` lets ONNX Runtime change the graph for speed."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -98,18 +101,24 @@ def _open_session(model: onnx.ModelProto, device: str, *, rewrite: bool = True) 
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not rewrite:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[*_gpu(device), _ON_CPU])
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[*_gpu(ask), _ON_CPU])
 
 
-def _gpu(device: str) -> list[Any]:
-    """The provider of a GPU, where there is one: plain float32, so that scores agree with those of a CPU."""
-    if device == CPU or _ON_GPU not in onnxruntime.get_available_providers():
+def _gpu(ask: Ask) -> list[Any]:
+    """The provider of a GPU, where there is one; a model has a second one while its multiplications are counted."""
+    if ask.device == CPU or _ON_GPU not in onnxruntime.get_available_providers():
         return []
-    return [(_ON_GPU, {"device_id": device.partition(":")[2] or "0", "use_tf32": "0"})]
+    return [(_ON_GPU, provider_options(ask.device, ask.gpu_memory_bytes))]
 
 
-def _warm(device: str) -> None:
-    """Load the libraries of the GPU while they can be read."""
-    if _gpu(device):
-        session = _open_session(tiny_onnx.linear(), device)
-        session.run(None, {"x": np.zeros((1, tiny_onnx.INPUTS), dtype=np.float32)})
+def _warm(ask: Ask) -> int:
+    """Load the libraries of the GPU while they can be read.
+
+    Returns:
+        How many bytes of its memory a model may take; 0 where there is none to compute on.
+    """
+    if not _gpu(ask):
+        return 0
+    session = _open_session(tiny_onnx.linear(), replace(ask, gpu_memory_bytes=0))  # the limit is for the model alone
+    session.run(None, {"x": np.zeros((1, tiny_onnx.INPUTS), dtype=np.float32)})
+    return room_bytes(ask.gpu_memory_bytes, read_total(ask.device))

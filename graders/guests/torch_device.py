@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +11,23 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
-from graders.models.asking import CPU, Ask, Compute, OutOfRoom
+from graders.models.asking import CPU, Ask, Compute
+from graders.models.room import lack_of, number_of, room_bytes, room_fraction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-_NO_ROOM = "DefaultCPUAllocator"
 _ATTENTION = (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,)  # noqa: SLF001 - not in torch's own list
 
 
-def set_up(ask: Ask) -> None:
-    """Settle how torch computes, and use everything once: nothing can be loaded after the seal."""
+def set_up(ask: Ask) -> int:
+    """Settle how torch computes, and use everything once: nothing can be loaded after the seal.
+
+    Returns:
+        How many bytes of the GPU's memory a model may take; 0 on the CPU.
+    """
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     # what `use_deterministic_algorithms` does, without loading a compiler for it
@@ -36,6 +40,26 @@ def set_up(ask: Ask) -> None:
     compute = make_compute(lambda *inputs: [module.to(ask.device)(*inputs) for module in modules], ask)
     compute([np.zeros((1, 4, 8), dtype=np.float32)])
     count_macs(compute, [np.zeros((1, 4, 8), dtype=np.float32)])
+    return 0 if ask.device == CPU else _bound_memory(ask)
+
+
+@contextmanager
+def told_lack(device: str) -> Iterator[None]:
+    """Within, an error of memory becomes one that says which memory ended.
+
+    Raises:
+        OutOfRoom: That of the device where the model computes.
+        MemoryError: The machine's own, while the model computes on a GPU.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one, and TorchScript raises no other
+        lack = lack_of(error, is_on_gpu=device != CPU)
+        if lack is None:
+            raise
+        if device != CPU:
+            torch.cuda.empty_cache()
+        raise lack from error
 
 
 def make_compute(module: Callable[..., Any], ask: Ask) -> Compute:
@@ -43,19 +67,11 @@ def make_compute(module: Callable[..., Any], ask: Ask) -> Compute:
     device = torch.device(ask.device)
 
     def compute(inputs: list[NDArray[Any]]) -> NDArray[Any]:
-        try:
-            with torch.no_grad(), _precision(ask):
-                output = _choose(module(*(torch.from_numpy(array).to(device) for array in inputs)), ask)
-                if ask.autocast and output.dtype in (torch.float16, torch.bfloat16):
-                    output = output.float()
-                found: NDArray[Any] = output.cpu().numpy()
-        except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise OutOfRoom from error
-        except RuntimeError as error:
-            if ask.device == CPU and _NO_ROOM in str(error):
-                raise MemoryError from error
-            raise
+        with told_lack(ask.device), torch.no_grad(), _precision(ask):
+            output = _choose(module(*(torch.from_numpy(array).to(device) for array in inputs)), ask)
+            if ask.autocast and output.dtype in (torch.float16, torch.bfloat16):
+                output = output.float()
+            found: NDArray[Any] = output.cpu().numpy()
         return found
 
     return compute
@@ -95,6 +111,15 @@ def count_macs(compute: Compute, row: list[NDArray[Any]]) -> float:
     finally:
         torch.backends.mha.set_fastpath_enabled(is_fast)
     return float(counter.operations / 2)
+
+
+def _bound_memory(ask: Ask) -> int:
+    """Let torch take no more of the GPU's memory than the challenge allows, counted without what CUDA itself needs."""
+    number = number_of(ask.device)
+    total = torch.cuda.get_device_properties(number).total_memory
+    torch.cuda.empty_cache()  # what the libraries took when they were used once
+    torch.cuda.set_per_process_memory_fraction(room_fraction(ask.gpu_memory_bytes, total), number)
+    return room_bytes(ask.gpu_memory_bytes, total)
 
 
 def _choose(output: Any, ask: Ask) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.records import parse_record
-from graders.guests.torch_device import count_macs, make_compute, set_up
+from graders.guests.torch_device import count_macs, make_compute, set_up, told_lack
 from graders.models.archive import open_archive
 from graders.models.asking import Ask
 from graders.models.formats import TORCHSCRIPT, ZIP_MAGIC, name_archive, name_format, refuse_format
@@ -26,7 +26,7 @@ _FLOAT_BYTES = 4
 def main(guest: Guest) -> None:
     """Open the upload, try it, and compute what the grader sends."""
     ask = parse_record(Ask, guest.settings)
-    set_up(ask)
+    gpu_bytes = set_up(ask)
     guest.seal()
 
     def open_model(ask: Ask) -> Opened:
@@ -45,12 +45,13 @@ def main(guest: Guest) -> None:
         compute = make_compute(module, ask)
         return Opened(compute, costs, lambda row: count_macs(compute, row))
 
-    serve(guest, ask, open_model)
+    serve(guest, ask, open_model, gpu_bytes)
 
 
 def _load(content: bytes, ask: Ask) -> Any:
     try:
-        module = torch.jit.load(BytesIO(content), map_location=ask.device)  # type: ignore[no-untyped-call]
+        with told_lack(ask.device):
+            module = torch.jit.load(BytesIO(content), map_location=ask.device)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, TypeError) as error:
         problem = "torch.jit.load does not take it"
         raise InvalidSubmission.because(Reason.MALFORMED, expected=TORCHSCRIPT, problem=problem) from error

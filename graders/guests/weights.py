@@ -10,7 +10,7 @@ import torch
 from challenges.errors import InvalidSubmission, Reason
 from challenges.records import parse_record
 from graders.faults import show
-from graders.guests.torch_device import count_macs, make_compute, set_up
+from graders.guests.torch_device import count_macs, make_compute, set_up, told_lack
 from graders.models.asking import Ask
 from graders.models.formats import SAFETENSORS
 from graders.models.header import ITEM_BYTES, TensorFacts, check_tensors, read_header
@@ -41,7 +41,7 @@ def main(guest: Guest) -> None:
     except Exception as error:  # noqa: BLE001 - the challenge's own file is broken, whatever it raises
         guest.send({BROKEN: f"{type(error).__name__}: {error}"[:1000]})
         return
-    set_up(ask)
+    gpu_bytes = set_up(ask)
     guest.seal()
 
     def open_model(ask: Ask) -> Opened:
@@ -53,7 +53,8 @@ def main(guest: Guest) -> None:
         except (safetensors.SafetensorError, RuntimeError) as error:
             problem = show(str(error), 200)
             raise InvalidSubmission.because(Reason.MALFORMED, expected=SAFETENSORS, problem=problem) from error
-        module.to(torch.device(ask.device)).eval()
+        with told_lack(ask.device):
+            module.to(torch.device(ask.device)).eval()
         sizes = [(torch.Size(facts.shape).numel(), ITEM_BYTES[facts.dtype]) for facts in expected.values()]
         costs = {
             "parameters": float(sum(parameter.numel() for parameter in module.parameters())),
@@ -63,7 +64,7 @@ def main(guest: Guest) -> None:
         compute = make_compute(module, ask)
         return Opened(compute, costs, lambda row: count_macs(compute, row))
 
-    serve(guest, ask, open_model)
+    serve(guest, ask, open_model, gpu_bytes)
 
 
 def build(source: bytes, name: str) -> torch.nn.Module:

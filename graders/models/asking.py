@@ -25,7 +25,7 @@ _BYTES = 256
 
 
 class OutOfRoom(Exception):
-    """The device has no memory for so many rows at once."""
+    """There is no memory for so many rows at once."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,12 @@ class Ask:
     """`cpu`, `cuda`, or `cuda:1` for one of several."""
     memory_bytes: int = 0
     """What the run may take, for the sentence that says so."""
+    gpu_memory_bytes: int = 0
+    """What the model may take of a GPU's memory; 0: all of it."""
     takes: list[str] = field(default_factory=list)
     """Submission kinds that the challenge takes."""
+    refuses_slow: bool = True
+    """A model beyond the cap on time is refused; else its time is only measured as thoroughly."""
 
     @property
     def output_shape(self) -> list[int]:

@@ -19,6 +19,7 @@ from graders.kinds import Reading, Upload
 from graders.models.asking import CPU, Ask, row_shape
 from graders.models.outputs import check_outputs, read_outputs
 from graders.models.plan import Plan, make_plan
+from graders.models.room import without_room
 from graders.models.serving import ALONE, ATTACHMENT_BYTES, BROKEN, OUTPUT
 from graders.models.tried import Tried, parse_tried
 from graders.sandbox import Profile, Run
@@ -86,13 +87,13 @@ def read_model(kind: str, upload: Upload, challenge: LoadedChallenge, sandbox: M
         raise InvalidSubmission(told[0].faults, told[0].count)
     frame = check_end(outcome, manifest.limits, frames=2)
     if frame.note.get("is_out_of_room") is True:
-        raise InvalidSubmission.because(Reason.OUT_OF_MEMORY, limit_bytes=manifest.limits.memory_bytes)
+        raise without_room(told[0].gpu_bytes, manifest.limits.memory_bytes)
     output = _take(frame, OUTPUT, [plan.rows, *ask.output_shape], model.output.dtype)
     alone = _take(frame, ALONE, [len(plan.alone), *ask.output_shape], model.output.dtype)
     check_outputs(output, alone, plan, is_autocast=bool(ask.autocast))
     predictions = read_outputs(output, plan, manifest, inputs.shown)
     predictions.attachments.update(told[0].attachments)
-    return Reading(predictions, {**told[0].costs, "peak_bytes": float(outcome.peak_bytes)})
+    return Reading(predictions, costs={**told[0].costs, "peak_bytes": float(outcome.peak_bytes)})
 
 
 def spec_of(manifest: Manifest) -> ModelSpec:
@@ -128,6 +129,7 @@ def ask_to_try(manifest: Manifest, filename: str, device: str = CPU) -> Ask:
         expanded_bytes=_UNPACKED * manifest.limits.upload_bytes,
         device=device,
         memory_bytes=manifest.limits.memory_bytes,
+        gpu_memory_bytes=manifest.limits.gpu_memory_bytes,
         takes=model.formats,
     )
 

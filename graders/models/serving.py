@@ -13,12 +13,14 @@ import graders.sandbox.frames  # noqa: F401 - found before the seal, since every
 from challenges.errors import Fault, InvalidSubmission, Reason
 from graders.faults import dump_faults
 from graders.models.asking import Ask, Compute, OutOfRoom, row_bytes, to_model
+from graders.models.room import without_room
 from graders.models.timing import measure_latency
 from graders.models.trying import draw, try_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from challenges.model import Caps
     from graders.sandbox.guest import Guest
 
 OUTPUT, ALONE, ATTACHMENT = "output", "alone", "attachment "
@@ -40,20 +42,32 @@ class Opened:
     """Texts that came beside it."""
 
 
-def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened]) -> None:
-    """Open the upload, try it, send what was found, and compute the hidden rows if the grader sends any."""
+def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened], gpu_bytes: int = 0) -> None:
+    """Open the upload, try it, send what was found, and compute the hidden rows if the grader sends any.
+
+    Args:
+        guest: The grader is told through it.
+        ask: Its settings.
+        open_model: Opens an upload of one format.
+        gpu_bytes: What the model may take of a GPU's memory; 0 where it computes without one.
+    """
     try:
         opened = open_model(ask)
         try_model(opened.compute, ask)
         row = draw(ask, 1, default_rng(ask.seed))
         costs = {**opened.costs, "macs": opened.count_macs(row)}
         check_caps(costs, ask)
+        costs |= measure_latency(opened.compute, row, ask.model.caps.latency_ratio)
+        if ask.refuses_slow:
+            check_caps(costs, ask)
     except InvalidSubmission as refusal:
-        guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
+        _refuse(guest, refusal)
         return
-    latency = measure_latency(opened.compute, row)
+    except OutOfRoom:
+        _refuse(guest, without_room(gpu_bytes, ask.memory_bytes))
+        return
     texts = {ATTACHMENT + name: np.frombuffer(text, np.uint8) for name, text in opened.attachments.items()}
-    guest.send({"costs": {**costs, **latency}}, texts)
+    guest.send({"costs": costs, "gpu_bytes": gpu_bytes}, texts)
     if not ask.rows:
         return
     inputs = [
@@ -75,15 +89,28 @@ def check_caps(costs: dict[str, float], ask: Ask) -> None:
     Raises:
         InvalidSubmission: BEYOND_CAP, one fault for each cap.
     """
-    caps = ask.model.caps
-    limits = {"parameters": caps.parameters, "weight_bytes": caps.weight_bytes, "macs": caps.macs}
-    faults = [
-        Fault(Reason.BEYOND_CAP, {"cost": name, "found": int(costs[name]), "limit": limit})
-        for name, limit in limits.items()
-        if limit and costs.get(name, 0.0) > limit
-    ]
+    faults = find_excess(costs, ask.model.caps)
     if faults:
         raise InvalidSubmission(faults)
+
+
+def find_excess(costs: dict[str, float], caps: Caps) -> list[Fault]:
+    """One fault for each of these costs that is beyond its cap."""
+    found = {name: _show_cost(name, value) for name, value in costs.items()}
+    return [
+        Fault(Reason.BEYOND_CAP, {"cost": name, "found": found[name], "limit": limit})
+        for name, limit in vars(caps).items()
+        if limit and found.get(name, 0) > limit
+    ]
+
+
+def _show_cost(name: str, value: float) -> float:
+    """As it is compared and told: a time has no more than four digits that mean anything."""
+    return float(f"{value:.4g}") if name.startswith("latency") else int(value)
+
+
+def _refuse(guest: Guest, refusal: InvalidSubmission) -> None:
+    guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
 
 
 def _receive(guest: Guest, shape: list[int], stored: str, rows: int) -> NDArray[Any]:
@@ -92,7 +119,7 @@ def _receive(guest: Guest, shape: list[int], stored: str, rows: int) -> NDArray[
 
 
 def _compute_rows(compute: Compute, inputs: list[NDArray[Any]], ask: Ask, rows: range, at_once: int) -> NDArray[Any]:
-    """The output for some rows; batches halve while the device has no room for them."""
+    """The output for some rows; batches halve while there is no room for them."""
     output = np.empty((len(rows), *ask.output_shape), dtype=ask.model.output.dtype)
     done = 0
     while done < len(rows):

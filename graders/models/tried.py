@@ -29,6 +29,8 @@ class Tried:
     costs: dict[str, float] = field(default_factory=dict)
     attachments: dict[str, str] = field(default_factory=dict)
     """Texts that came beside it, by file name."""
+    gpu_bytes: int = 0
+    """What it may take of a GPU's memory; 0 where it computes without one."""
 
 
 def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
@@ -48,7 +50,8 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
             if not faults:
                 raise ValueError("refused for no reason")  # noqa: TRY301 - as every other form that is wrong
             return Tried([_hush(fault) for fault in faults] if is_code else faults, count)
-        return Tried(costs=_parse_costs(frame.note.get("costs")), attachments=_parse_texts(frame, model))
+        costs, texts = _parse_costs(frame.note.get("costs")), _parse_texts(frame, model)
+        return Tried(costs=costs, attachments=texts, gpu_bytes=int(_parse_size(frame.note.get("gpu_bytes", 0))))
     except ValueError as error:
         raise InvalidSubmission.because(Reason.CRASHED) from error
 
@@ -62,12 +65,15 @@ def _hush(fault: Fault) -> Fault:
 def _parse_costs(told: Any) -> dict[str, float]:
     if not isinstance(told, dict) or sorted(told) != sorted(COSTS):
         raise ValueError("no costs")
-    for value in told.values():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("a cost is no number")  # noqa: TRY004 - one error for every wrong form
-        if not (math.isfinite(value) and 0 <= value < _MOST):
-            raise ValueError("a cost is no size")
-    return {name: float(told[name]) for name in COSTS}
+    return {name: _parse_size(told[name]) for name in COSTS}
+
+
+def _parse_size(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a cost is no number")  # noqa: TRY004 - one error for every wrong form
+    if not (math.isfinite(value) and 0 <= value < _MOST):
+        raise ValueError("a cost is no size")
+    return float(value)
 
 
 def _parse_texts(frame: Frame, model: ModelSpec) -> dict[str, str]:

@@ -25,22 +25,23 @@ def try_model(compute: Compute, ask: Ask) -> None:
 
     Raises:
         InvalidSubmission: What does not hold, the first of it.
+        OutOfRoom: There is no memory for it.
     """
     rng = default_rng(ask.seed)
     inputs = draw(ask, ROWS, rng)
-    one = _run(compute, [array[:1] for array in inputs], ask)
+    one = _run(compute, [array[:1] for array in inputs])
     _check_output(one, 1, ask)
     try:
-        together = _run(compute, inputs, ask)
+        together = _run(compute, inputs)
     except InvalidSubmission as refusal:
         name = ask.model.inputs[0].name
         raise InvalidSubmission.because(Reason.FIXED_BATCH, found=1, tensor=name) from refusal
     _check_output(together, ROWS, ask)
-    again = _run(compute, inputs, ask)
+    again = _run(compute, inputs)
     is_same = np.array_equal(together, again) if ask.device == CPU else _are_alike(together, again, ask)
     if not is_same:
         raise InvalidSubmission.because(Reason.NOT_DETERMINISTIC)
-    apart = [one, *(_run(compute, [array[row : row + 1] for array in inputs], ask) for row in range(1, ROWS))]
+    apart = [one, *(_run(compute, [array[row : row + 1] for array in inputs]) for row in range(1, ROWS))]
     if not _are_alike(together, np.concatenate(apart), ask):
         raise InvalidSubmission.because(Reason.BATCH_DEPENDENT)
     if ask.model.reading is Reading.NEXT_TOKEN:
@@ -52,14 +53,12 @@ def draw(ask: Ask, rows: int, rng: Generator) -> list[NDArray[Any]]:
     return [random_rows(tensor, shape, rows, rng) for tensor, shape in zip(ask.model.inputs, ask.shapes, strict=True)]
 
 
-def _run(compute: Compute, inputs: list[NDArray[Any]], ask: Ask) -> NDArray[Any]:
+def _run(compute: Compute, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     """The output; whatever goes wrong becomes a refusal: the inputs are not hidden ones."""
     try:
         return compute(inputs)
-    except (InvalidSubmission, MemoryError):
+    except (InvalidSubmission, MemoryError, OutOfRoom):
         raise
-    except OutOfRoom as error:
-        raise InvalidSubmission.because(Reason.OUT_OF_MEMORY, limit_bytes=ask.memory_bytes) from error
     except Exception as error:
         shape = show(str(inputs[0].shape))
         problem = show(str(error) or type(error).__name__, _PROBLEM_CHARACTERS)
@@ -89,7 +88,7 @@ def _check_causality(compute: Compute, inputs: list[NDArray[Any]], output: NDArr
     for position in sorted({0, tokens.shape[1] // 2, max(tokens.shape[1] - 2, 0)}):
         changed = tokens.copy()
         changed[:, position + 1 :] = (changed[:, position + 1 :] + 1) % below
-        moved = _run(compute, [changed, *inputs[1:]], ask)
+        moved = _run(compute, [changed, *inputs[1:]])
         if not _are_alike(output[:, : position + 1], moved[:, : position + 1], ask):
             raise InvalidSubmission.because(Reason.NOT_CAUSAL)
 

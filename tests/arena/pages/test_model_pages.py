@@ -28,7 +28,7 @@ MODEL = ModelSpec(
     inputs=[Tensor("image", "float32", [-1, 1, -1, 28], Text("Grey planes.", "灰度平面。"), below=7)],
     output=Tensor("logits", "float32", [-1, 3], Text("Scores.", "分数。")),
     reading=Reading.CLASSES,
-    caps=Caps(6000, 40_000, 1_000_000),
+    caps=Caps(6000, 40_000, 1_000_000, 2.5),
     architecture="network.py",
     rule="vision_transformer",
     attachments=["sample.txt"],
@@ -44,12 +44,15 @@ def modelled(db: Session) -> Challenge:
     return challenge
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "At most 6,000 parameters"), ("zh-CN", "最多 6,000 个参数")])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["At most 6,000 parameters", "at most 2.5 times as long"]), ("zh-CN", ["最多 6,000 个参数", "2.5 倍"])],
+)
 def test_the_overview_says_what_a_model_must_look_like(
-    client: httpx.Client, modelled: Challenge, language: str, words: str
+    client: httpx.Client, modelled: Challenge, language: str, words: list[str]
 ):
     page = client.get(f"/challenges/{modelled.slug}", headers={"Accept-Language": language}).text
-    for expected in (words, "logits", "network.py", "sample.txt", "Vision Transformer", "external_data=False"):
+    for expected in (*words, "logits", "network.py", "sample.txt", "Vision Transformer", "external_data=False"):
         assert expected in page
     assert "Columns of your file" not in page
 
@@ -58,7 +61,8 @@ def test_the_api_tells_the_same(client: httpx.Client, modelled: Challenge):
     form = client.get(f"/api/v1/challenges/{modelled.slug}").json()["submission"]
     assert form["formats"] == ["onnx", "weights", "torchscript"]
     assert form["model"]["inputs"][0]["shape"] == [-1, 1, -1, 28]
-    assert form["model"]["caps"] == {"parameters": 6000, "weight_bytes": 40_000, "macs": 1_000_000}
+    caps = {"parameters": 6000, "weight_bytes": 40_000, "macs": 1_000_000, "latency_ratio": 2.5}
+    assert form["model"]["caps"] == caps
     assert form["model"]["opsets"] == [17, 23]
 
 
