@@ -41,6 +41,8 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_LABEL = "unknown_label"
+    TEXT_TOO_LONG = "text_too_long"
+    INVISIBLE_CHARACTER = "invisible_character"
     DUPLICATE_ID = "duplicate_id"
     MISSING_ID = "missing_id"
     UNKNOWN_ID = "unknown_id"
@@ -91,6 +93,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_FINITE: "Row {row}: `{column}` is {value}; it must be a finite number.",
     Reason.OUT_OF_RANGE: "Row {row}: `{column}` is {value}; it must lie in {expected}.",
     Reason.UNKNOWN_LABEL: "Row {row}: `{column}` is `{value}`; it must be one of {expected}.",
+    Reason.TEXT_TOO_LONG: "Row {row}: `{column}` has {found} characters; at most {limit} are taken. Shorten it.",
+    Reason.INVISIBLE_CHARACTER: (
+        "Row {row}: `{column}` holds {value}, which cannot be seen. Leave out control characters and line breaks."
+    ),
     Reason.DUPLICATE_ID: "Row {row}: id `{value}` appears more than once. Give each id once.",
     Reason.MISSING_ID: "Id `{value}` is missing. Give one row for every id of the sample submission.",
     Reason.UNKNOWN_ID: "Row {row}: id `{value}` is not in the sample submission. Remove the row.",

@@ -41,7 +41,7 @@ class ColumnType(StrEnum):
     NUMBER = "number"
     """A finite real number."""
     TEXT = "text"
-    """Any text."""
+    """A text that is not empty, on one line."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,8 @@ class Column:
     """For numbers: the largest legal value."""
     exclusive_minimum: bool = False
     """The minimum itself is not legal."""
+    most_characters: int = 0
+    """For `text`: the longest legal one, in characters; 0: as long as a cell may be (10,000 bytes)."""
     optional_group: str = ""
     """Columns of one group are given all together or not at all; empty: required."""
 

@@ -16,6 +16,7 @@ from challenges.errors import Fault, Reason
 from challenges.manifest import Column, ColumnType
 from graders.faults import show_labels
 from graders.tables import CELL_BYTES
+from graders.texts import find_faults, normalise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,8 +156,9 @@ def _texts(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
     if series.dtype != pl.String:
         faults.add([_wrong_dtype(series, "text")])
         return None
-    _add_empty(series.is_null(), column, faults)
-    return series.to_numpy()
+    texts = normalise(series)
+    find_faults(texts, column, faults)
+    return texts.to_numpy()
 
 
 def _numbers(series: pl.Series, column: Column, faults: Faults, *, is_written: bool) -> NDArray[Any] | None:

@@ -13,6 +13,7 @@ import polars as pl
 from challenges.errors import InvalidSubmission, Reason
 from challenges.manifest import ColumnType, Direction
 from graders.columns import code_type
+from graders.texts import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,9 +40,9 @@ class Scorer:
 
     metric: Metric
     truth: NDArray[Any]
-    """Answers in the order of the challenge: label codes (integers), numbers, or rows of numbers (float64)."""
+    """Answers in the order of the challenge: label codes (integers), numbers, rows of numbers (float64), texts."""
     labels: list[str]
-    """Meaning of the codes; empty for numbers."""
+    """Meaning of the codes; empty for numbers and texts."""
     module: ModuleType
 
     @property
@@ -113,10 +114,8 @@ def make_scorer(metric: Metric, manifest: Manifest, answers: pl.DataFrame) -> Sc
             raise BrokenChallenge(f"metric {metric.name}: answers and columns must be as many, two or more")
         return Scorer(metric, np.stack([_numbers(answers[name]) for name in names]).T, [], module)
     name = metric.answer or metric.columns[0]
-    if module.TAKES == "clusters":
-        return Scorer(metric, _clusters(answers[name]), [], module)
-    if module.TAKES == "numbers":
-        return Scorer(metric, _numbers(answers[name]), [], module)
+    if module.TAKES in _OF_ONE_COLUMN:
+        return Scorer(metric, _OF_ONE_COLUMN[module.TAKES](answers[name]), [], module)
     declared = _labels_by_column(manifest)
     codes, labels = _codes(answers[name], declared.get(name) or declared.get(metric.columns[0], []))
     if module.TAKES == "probabilities" and len(metric.columns) not in (1, len(labels)):
@@ -134,6 +133,19 @@ def _clusters(column: pl.Series) -> NDArray[np.int64]:
     if not column.dtype.is_integer() or column.null_count():
         raise BrokenChallenge(f"answers of {column.name!r} must be whole numbers without gaps")
     return column.cast(pl.Int64).rechunk().to_numpy()
+
+
+def _texts(column: pl.Series) -> NDArray[Any]:
+    if column.dtype != pl.String or column.null_count():
+        raise BrokenChallenge(f"answers of {column.name!r} must be texts without gaps")
+    return normalise(column).to_numpy()
+
+
+_OF_ONE_COLUMN: dict[str, Callable[[pl.Series], NDArray[Any]]] = {
+    "clusters": _clusters,
+    "numbers": _numbers,
+    "texts": _texts,
+}
 
 
 def _distributions(columns: list[pl.Series]) -> NDArray[np.float64]:

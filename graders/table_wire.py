@@ -9,9 +9,10 @@ import polars as pl
 
 from challenges.manifest import ColumnType
 from graders.columns import is_legal
-from graders.faults import dump_faults, parse_faults
+from graders.faults import Faults, dump_faults, parse_faults
 from graders.parsing import Parsed
 from graders.sandbox.frames import BrokenFrame
+from graders.texts import find_faults
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +76,10 @@ def _load_column(column: Column, arrays: dict[str, NDArray[Any]], rows: int) -> 
         texts = _load_text(name, arrays)
         if len(texts) != rows:
             raise BrokenFrame("columns of different lengths")
+        found = Faults()
+        find_faults(texts, column, found)
+        if found:
+            raise BrokenFrame("texts that are not legal")
         return texts.to_numpy()
     values = _flat(arrays, name, rows)
     if column.type is not ColumnType.LABEL:

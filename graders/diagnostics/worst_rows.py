@@ -9,6 +9,9 @@ from graders.diagnostics import shorten
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
 
+_MOST_CHARACTERS = 300
+"""Longest text that is shown whole."""
+
 
 def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10) -> dict[str, Any] | None:
     """List the worst public rows.
@@ -40,4 +43,7 @@ def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10)
 def _show(value: object) -> str | int | float | None:
     if isinstance(value, float):
         return shorten(value)
-    return value if value is None or isinstance(value, int) else str(value)
+    if value is None or isinstance(value, int):
+        return value
+    text = str(value)
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

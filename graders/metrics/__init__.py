@@ -5,6 +5,7 @@ Each module says `DIRECTION` ("max" or "min"), `BEST` (the score of perfect pred
 - "labels": codes on both sides
 - "numbers": one number for each row, on both sides
 - "vectors": several numbers for each row, on both sides
+- "texts": one text for each row, on both sides
 - "probabilities": codes against class probabilities
 - "distributions": class probabilities on both sides
 - "clusters": whole numbers that name groups, on both sides; the names mean nothing

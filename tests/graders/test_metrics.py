@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -41,9 +42,12 @@ REFERENCES: dict[str, Any] = {
     "adjusted_rand": reference.adjusted_rand_score,
     "agreement": reference.accuracy_score,
     "bernoulli_kl": bernoulli_kl,
+    "bleu": lambda t, p: sacrebleu.corpus_bleu(p.tolist(), [t.tolist()]).score,
     "bits_per_character": lambda t, p: np.average(p, weights=t),
+    "chrf": lambda t, p: sacrebleu.corpus_chrf(p.tolist(), [t.tolist()]).score,
     "completeness": reference.completeness_score,
     "direction": lambda t, p: reference.accuracy_score(np.sign(t), np.sign(p)),
+    "exact_match": lambda t, p: reference.accuracy_score(t.tolist(), p.tolist()),
     "homogeneity": reference.homogeneity_score,
     "kl_divergence": lambda t, p: rel_entr(t, np.maximum(p, np.finfo(float).eps)).sum(axis=1).mean(),
     "macro_f1": lambda t, p: reference.f1_score(t, p, average="macro", zero_division=0),
@@ -64,12 +68,22 @@ def function_of(name: str) -> Any:
     return getattr(MODULES[name], name)
 
 
-def make_inputs(name: str, rng: np.random.Generator, rows: int) -> tuple[BOTH, BOTH]:
+def make_texts(rng: np.random.Generator, rows: int) -> BOTH:
+    lines = [" ".join(rng.choice(list("abcde"), rng.integers(4, 9))) for _ in range(2 * rows)]
+    return np.array(lines, dtype=object).reshape(2, rows)
+
+
+def make_inputs(  # noqa: C901 - a row for each kind of input
+    name: str, rng: np.random.Generator, rows: int
+) -> tuple[BOTH, BOTH]:
     """Random answers and predictions of the kind that a metric takes; coarse, so that ties happen."""
     classes, spread = int(rng.integers(1, 6)), 10.0 ** rng.integers(-3, 6)
+    pair: BOTH
     match MODULES[name].TAKES, name:
         case "labels", _:
-            return rng.integers(0, classes, rows), rng.integers(0, classes, rows)
+            pair = rng.integers(0, classes, (2, rows))
+        case "texts", _:
+            pair = make_texts(rng, rows)
         case "clusters", _:
             return rng.integers(-1, 5, rows), rng.integers(-3, classes, rows).astype(np.float64)
         case "vectors", _:
@@ -111,7 +125,7 @@ def test_every_metric_has_a_reference_and_says_what_it_is():
     for name, module in MODULES.items():
         assert module.DIRECTION in ("max", "min")
         assert isinstance(module.BEST, float)
-        assert module.TAKES in ("labels", "numbers", "vectors", "probabilities", "distributions", "clusters")
+        assert module.TAKES in ("labels", "numbers", "vectors", "probabilities", "distributions", "clusters", "texts")
         document = getattr(module, name).__doc__
         assert all(part in document for part in ("Args:", "Returns:", "Raises:", "Source:", ">>> ")), name
 
@@ -211,6 +225,9 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
     if MODULES[name].TAKES in ("labels", "clusters"):
         truth = rng.integers(0, 4, rows)
         predicted = np.where(rng.random(rows) < 0.7, truth, rng.integers(0, 4, rows))
+    elif MODULES[name].TAKES == "texts":
+        truth, predicted = make_inputs(name, rng, rows)
+        predicted = np.where(rng.random(rows) < 0.5, truth, predicted)
     elif name == "log_loss":
         truth, predicted = rng.integers(0, 3, rows), rng.dirichlet([2, 2, 2], rows)
     elif name == "roc_auc":
