@@ -94,6 +94,11 @@ class Gauges:
         text = cast("bytes | None", self._redis.hget(job_key(job_id), "meta"))
         return dict(json.loads(text)) if text else {}
 
+    def queue_of(self, job_id: str) -> str | None:
+        """The queue that a job waits in or was taken from; None: it is unknown."""
+        found = cast("bytes | None", self._redis.hget(job_key(job_id), "origin"))
+        return found.decode() if found else None
+
     def position(self, queue: str, job_id: str) -> int | None:
         """1 for the job that runs next; None when it does not wait."""
         found = cast("int | None", self._redis.lpos(queue_key(queue), job_id))

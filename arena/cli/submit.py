@@ -27,7 +27,7 @@ LONGEST_PAUSE = 5.0
 
 
 def submit(
-    words: Annotated[list[str], typer.Argument(metavar="[SLUG] FILE", help=_("The predictions file."))],
+    words: Annotated[list[str], typer.Argument(metavar="[SLUG] FILE", help=_("The file: predictions, or a model."))],
     message: Annotated[str, typer.Option("-m", "--message", help=_("A note to yourself."))] = "",
     challenge: Annotated[str, typer.Option(help=_("The challenge; by default this folder's."))] = "",
     wait: Annotated[bool, typer.Option("--wait", help=_("Wait for the verdict."))] = False,
@@ -35,7 +35,7 @@ def submit(
     server: Server = "",
     as_json: AsJson = False,
 ) -> None:
-    """Submit a predictions file; with --wait, show the verdict.
+    """Submit a file of predictions, or a model; with --wait, show the verdict.
 
     `arena submit predictions.csv` knows the challenge in a folder made by `arena download`; elsewhere say
     `arena submit iris predictions.csv`. Exit code: 0 accepted (with --wait: scored), 1 rejected, 3 grading failed.
@@ -143,7 +143,9 @@ def _describe(found: dict[str, Any]) -> str:
         return _("In the queue at place {position}, about {seconds} s …").format(
             position=position, seconds=round(seconds)
         )
-    return _("Waiting for a grader …")
+    if position:
+        return _("In the queue at place {position}; no grader is at work just now …").format(position=position)
+    return _("Being graded, about {seconds} s …").format(seconds=round(seconds)) if seconds else _("Waiting …")
 
 
 def _digest_of(path: Path) -> str:

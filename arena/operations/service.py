@@ -91,15 +91,28 @@ class ChallengeView:
 def read_overview(session: Session, queues: Queues, now: dt.datetime) -> Overview:
     """How long the queues are and who works on them; what the database knows is told even without Redis."""
     oldest = _oldest_waiting(session)
-    ages = {name: (now - oldest[name]).total_seconds() if name in oldest else None for name in QUEUES}
     try:
         lengths, graders = queues.lengths(), queues.graders()
         waits = {name: queues.expected_wait(name) for name in QUEUES}
     except RedisError as error:
         log.warning("queues cannot be read", error=str(error))
-        return Overview([QueueView(name, 0, ages[name], None) for name in QUEUES], [], is_redis_away=True)
-    views = [QueueView(name, lengths[name], ages[name], waits[name]) for name in QUEUES]
+        return Overview([QueueView(name, 0, _age(oldest, name, now), None) for name in QUEUES], [], is_redis_away=True)
+    hears_gpu = any(QUEUE_GRADE_GPU in grader.queues for grader in graders)
+    if queues.falls_back and not hears_gpu and not lengths[QUEUE_GRADE_GPU]:
+        _follow_detour(oldest)
+    views = [QueueView(name, lengths[name], _age(oldest, name, now), waits[name]) for name in QUEUES]
     return Overview(views, graders, is_redis_away=False)
+
+
+def _age(oldest: dict[str, dt.datetime], queue: str, now: dt.datetime) -> float | None:
+    return (now - oldest[queue]).total_seconds() if queue in oldest else None
+
+
+def _follow_detour(oldest: dict[str, dt.datetime]) -> None:
+    """What asks for a GPU that nobody has waits with all the rest."""
+    since = oldest.pop(QUEUE_GRADE_GPU, None)
+    if since is not None:
+        oldest[QUEUE_GRADE_CPU] = min(since, oldest.get(QUEUE_GRADE_CPU, since))
 
 
 def _oldest_waiting(session: Session) -> dict[str, dt.datetime]:

@@ -11,8 +11,8 @@ function number(value) {
   return new Intl.NumberFormat(document.documentElement.lang).format(value);
 }
 
-function waitText(seconds) {
-  if (!seconds) return "";
+function waitText(seconds, position) {
+  if (!seconds) return position ? waiting.dataset.textNobody : "";
   if (seconds < 90) return fill(waiting.dataset.textSeconds, { count: number(Math.ceil(seconds)) });
   return fill(waiting.dataset.textMinutes, { count: number(Math.ceil(seconds / 60)) });
 }
@@ -25,7 +25,7 @@ function change(selector, text) {
 function show(state) {
   const position = state.queue_position;
   change("[data-place]", position ? fill(waiting.dataset.textPlace, { position: number(position) }) : waiting.dataset.textNow);
-  change("[data-wait]", waitText(state.expected_wait_seconds));
+  change("[data-wait]", waitText(state.expected_wait_seconds, position));
 }
 
 if (waiting) {

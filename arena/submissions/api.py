@@ -122,7 +122,7 @@ def show(
     """Status, score or faults, diagnostics; while it waits, its place in the queue."""
     submission = get_submission(db, person.known, submission_id, sees_all=person.is_admin)
     challenge = get_challenge(db, submission.slug)
-    place = find_place(queues, submission, challenge)
+    place = find_place(queues, submission)
     return SubmissionOut.of(submission, challenge, choose_language(request), now, place)
 
 
@@ -168,7 +168,7 @@ async def _answer(desk: Intake, response: Response, submission: Submission, is_n
 
 def _tell_taken(desk: Intake, submission: Submission) -> SubmissionOut:
     challenge = get_challenge(desk.db, submission.slug)
-    place = find_place(desk.request.app.state.queues, submission, challenge)
+    place = find_place(desk.request.app.state.queues, submission)
     return SubmissionOut.of(submission, challenge, choose_language(desk.request), desk.present(), place)
 
 

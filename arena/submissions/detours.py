@@ -14,11 +14,6 @@ from challenges.manifest import Manifest
 from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU
 
 
-def queues_of(manifest: Manifest) -> list[str]:
-    """The queues that a challenge's submissions may wait in, the usual one last."""
-    return [QUEUE_GRADE_GPU, QUEUE_GRADE_CPU] if manifest.device == "gpu" else [QUEUE_GRADE_CPU]
-
-
 def choose_queue(manifest: Manifest, queues: Gauges, *, falls_back: bool) -> str:
     """The queue for a submission that is sent now.
 

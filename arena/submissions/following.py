@@ -49,7 +49,7 @@ class Watch:
         with state.sessions() as session:
             submission = get_submission(session, self.user, self.submission_id, sees_all=self.sees_all)
             challenge = get_challenge(session, submission.slug)
-        place = find_place(state.queues, submission, challenge)
+        place = find_place(state.queues, submission)
         return SubmissionOut.of(submission, challenge, self.language, now, place)
 
     async def events(self) -> AsyncIterator[str]:

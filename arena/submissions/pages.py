@@ -93,7 +93,7 @@ def show_submission(
     """One submission: where it waits, its score beside the levels, or what is wrong with its file."""
     submission = get_submission(db, person.known, submission_id, sees_all=person.is_admin)
     challenge = get_challenge(db, submission.slug)
-    place = find_place(queues, submission, challenge)
+    place = find_place(queues, submission)
     told = SubmissionOut.of(submission, challenge, choose_language(request), now, place)
     frame = frame_of(challenge, now) | {"submission": told, "is_revealed": is_revealed(challenge, now)}
     return render(request, "submissions/show.html", **frame, **_measure(submission, challenge))

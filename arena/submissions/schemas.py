@@ -17,7 +17,6 @@ from redis.exceptions import RedisError
 from arena.catalogue.models import Challenge
 from arena.catalogue.service import is_revealed, manifest_of
 from arena.queues import Queues
-from arena.submissions.detours import queues_of
 from arena.submissions.models import Status, Submission
 from arena.translations import mark, translate
 from challenges.errors import SENTENCES, Reason
@@ -137,16 +136,16 @@ class SubmissionOut(SubmissionRow):
         )
 
 
-def find_place(queues: Queues, submission: Submission, challenge: Challenge) -> Place:
-    """Where a submission waits; nothing is known of one that is final, or while Redis is away."""
+def find_place(queues: Queues, submission: Submission) -> Place:
+    """Where a submission waits; nothing is known of one that is final or not sent yet, or while Redis is away."""
     if submission.status is not Status.QUEUED:
         return Place()
     job_id = grade_job_id(str(submission.id), submission.attempt)
     try:
-        queue, position = queues_of(manifest_of(challenge))[0], None
-        for queue in queues_of(manifest_of(challenge)):
-            if (position := queues.position(queue, job_id)) is not None:
-                break
+        queue = queues.queue_of(job_id)
+        if queue is None:
+            return Place()
+        position = queues.position(queue, job_id)
         seconds = queues.expected_wait(queue, position or 1)
     except RedisError:
         return Place()

@@ -196,6 +196,47 @@ def test_the_overview_works_without_redis(db: Session, flowers: Challenge):
     assert [view.share for view in data[0].datasets] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("listens", "falls_back", "waits", "expected"),
+    [
+        ("", True, 0, ("grade-cpu", 90)),
+        ("grade-cpu", True, 0, ("grade-cpu", 90)),
+        ("grade-gpu,grade-cpu", True, 0, ("grade-gpu", 90)),
+        ("", False, 0, ("grade-gpu", 90)),
+        ("", True, 1, ("grade-gpu", 90)),
+    ],
+)
+def test_what_goes_around_by_a_cpu_waits_in_its_queue(
+    db: Session,
+    redis: Redis,
+    flowers: Challenge,
+    listens: str,
+    waits: int,
+    expected: tuple[str, int],
+    *,
+    falls_back: bool,
+):
+    flowers.manifest = flowers.manifest | {"device": "gpu"}
+    submission(db, flowers, created_at=NOON)
+    if listens:
+        redis.hset("rq:worker:some", mapping={"birth": "2026-01-01T00:00:00.000000Z", "queues": listens})
+        redis.sadd("rq:workers", "rq:worker:some")
+    for number in range(waits):
+        redis.rpush("rq:queue:grade-gpu", f"job-{number}")
+    found = service.read_overview(db, Queues(redis, falls_back=falls_back), NOON + dt.timedelta(seconds=90))
+    assert [(queue.name, queue.oldest_seconds) for queue in found.queues if queue.oldest_seconds] == [expected]
+
+
+def test_of_two_queues_in_one_the_longest_wait_is_told(db: Session, redis: Redis, flowers: Challenge):
+    trees = make_challenge(db, "trees")
+    make_dataset(db, trees)
+    trees.manifest = trees.manifest | {"device": "gpu"}
+    submission(db, flowers, created_at=NOON)
+    submission(db, trees, created_at=NOON + dt.timedelta(seconds=60))
+    found = service.read_overview(db, Queues(redis), NOON + dt.timedelta(seconds=90))
+    assert [queue.oldest_seconds for queue in found.queues] == [90, None, None, None]
+
+
 @pytest.mark.usefixtures("flowers")
 def test_queues_graders_and_data_by_api(admin: httpx.Client):
     admin.post(f"{ADMIN}/challenges/flowers/prepare", json={"source": "offline"})

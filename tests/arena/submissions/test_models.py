@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from arena.accounts.models import User
 from arena.catalogue.manifests import dump_manifest, manifest_of
 from arena.queues import Queues
-from arena.submissions.detours import choose_queue, move_to_cpu, queues_of
+from arena.submissions.detours import choose_queue, move_to_cpu
 from arena.submissions.models import Submission
-from arena.submissions.schemas import SubmissionOut, find_place
+from arena.submissions.schemas import Place, SubmissionOut, find_place
 from arena.submissions.service import record
 from challenges.messages import QUEUE_GRADE_CPU, QUEUE_GRADE_GPU, Outcome, grade_job_id
 from tests.arena.submissions.conftest import Desk, make_verdict
@@ -75,7 +75,7 @@ def test_a_gpu_is_used_where_there_is_one(
     assert choose_queue(manifest_of(desk.challenge), desk.queues, falls_back=falls_back) == chosen
     sent = desk.submit(ada)
     assert redis.lrange(f"rq:queue:{chosen}", 0, -1) == [grade_job_id(str(sent.id), 1).encode()]
-    assert find_place(desk.queues, sent, desk.challenge).position == 1
+    assert find_place(desk.queues, sent).position == 1
 
 
 def test_what_waits_for_a_gpu_that_is_gone_moves_to_the_cpu_and_keeps_its_order(desk: Desk, ada: User, redis: Redis):
@@ -86,12 +86,21 @@ def test_what_waits_for_a_gpu_that_is_gone_moves_to_the_cpu_and_keeps_its_order(
     redis.delete("rq:workers")
     assert move_to_cpu(redis, desk.queues) == 3
     assert redis.llen(f"rq:queue:{QUEUE_GRADE_GPU}") == 0
-    assert [find_place(desk.queues, row, desk.challenge).position for row in sent] == [1, 2, 3]
+    assert [find_place(desk.queues, row).position for row in sent] == [1, 2, 3]
     assert [str(desk.queues.find_state(grade_job_id(str(row.id), 1))) for row in sent] == ["queued"] * 3
 
 
+def test_of_a_submission_in_hand_the_time_left_is_told_and_of_one_not_sent_nothing(desk: Desk, ada: User, redis: Redis):
+    sent = desk.submit(ada)
+    listen(redis, QUEUE_GRADE_CPU)
+    assert find_place(desk.queues, sent) == Place(1, 1.0)
+    redis.delete(f"rq:queue:{QUEUE_GRADE_CPU}")
+    assert find_place(desk.queues, sent) == Place(None, 1.0)
+    redis.delete(f"rq:job:{grade_job_id(str(sent.id), 1)}")
+    assert find_place(desk.queues, sent) == Place()
+
+
 def test_a_cpu_challenge_never_asks_who_listens(db: Session, desk: Desk):
-    assert queues_of(manifest_of(desk.challenge)) == [QUEUE_GRADE_CPU]
     with Redis(port=1) as away:
         assert choose_queue(manifest_of(desk.challenge), Queues(away), falls_back=True) == QUEUE_GRADE_CPU
     db.rollback()

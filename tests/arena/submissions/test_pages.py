@@ -17,7 +17,7 @@ from arena.submissions.models import Status, Submission
 from arena.submissions.progress import ladder_of, points_of
 from arena.submissions.service import record
 from challenges.manifest import Direction, Metric
-from challenges.messages import Outcome, Verdict, WireFault
+from challenges.messages import QUEUE_GRADE_CPU, Outcome, Verdict, WireFault, durations_key
 from tests.arena.submissions.conftest import CONTENT, Desk
 from tests.factories import NOON, PASSWORD, make_manifest, make_submission, make_team, make_user
 
@@ -93,6 +93,29 @@ class TestRefusals:
         assert browser.get(f"/submissions/{theirs.id}").status_code == 404
         assert browser.get("/submissions/nonsense").status_code == 404
         assert "mine.csv" not in browser.get("/challenges/flowers/submissions").text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (0, "No grader is at work just now; your place is kept.", "目前没有评分器在工作"),
+        (89.5, "About 90 s to go.", "还需约 90 秒。"),
+        (90, "About 2 min to go.", "还需约 2 分钟。"),
+    ],
+)
+def test_how_long_it_takes_is_told_in_both_languages(
+    browser: httpx.Client, desk: Desk, ada: User, redis: Redis, seconds: float, english: str, chinese: str
+):
+    where = f"/submissions/{desk.submit(ada).id}"
+    if seconds:
+        redis.hset("rq:worker:some", mapping={"birth": "2026-01-01T00:00:00.000000Z", "queues": QUEUE_GRADE_CPU})
+        redis.sadd("rq:workers", "rq:worker:some")
+        redis.rpush(durations_key(QUEUE_GRADE_CPU), seconds)
+    for language, expected in (("en", english), ("zh-CN", chinese)):
+        page = browser.get(where, headers={"Accept-Language": language})
+        shown = re.search(r"<span data-wait>(.*?)</span>", page.text, re.DOTALL)
+        assert shown is not None
+        assert expected in shown[1]
 
 
 def test_a_file_by_form_from_the_page_to_the_score(

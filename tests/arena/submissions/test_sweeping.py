@@ -88,9 +88,9 @@ def test_without_redis_the_sweep_comes_again(desk: Desk, ada: User, redis: Redis
 
 def test_without_redis_a_place_in_the_queue_is_unknown(desk: Desk, ada: User):
     sent = desk.submit(ada)
-    assert find_place(desk.queues, sent, desk.challenge).position == 1
+    assert find_place(desk.queues, sent).position == 1
     with Redis(host="127.0.0.1", port=1) as away:
-        assert find_place(Queues(away), sent, desk.challenge) == Place()
+        assert find_place(Queues(away), sent) == Place()
 
 
 def test_the_job_says_all_that_a_grader_needs(desk: Desk, ada: User, redis: Redis):
