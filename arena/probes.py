@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -71,11 +72,14 @@ def _measure(queues: Queues) -> list[Metric]:
     waiting = GaugeMetricFamily("arena_queue_jobs", "Jobs that wait.", labels=["queue"])
     for name, length in queues.lengths().items():
         waiting.add_metric([name], length)
-    states = [grader.state for grader in queues.graders()]
+    alive = queues.graders()
     graders = GaugeMetricFamily("arena_graders", "Graders that are alive.", labels=["state"])
     for state in ("idle", "busy"):
-        graders.add_metric([state], states.count(state))
-    return [waiting, graders]
+        graders.add_metric([state], sum(grader.state == state for grader in alive))
+    levels = GaugeMetricFamily("arena_sandbox_graders", "Graders by the level of their sandbox.", labels=["level"])
+    for level, count in Counts(grader.sandbox.level or "unknown" for grader in alive).items():
+        levels.add_metric([level], count)
+    return [waiting, graders, levels]
 
 
 @router.get("/healthz")

@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from arena import charts, formatting
+from arena import charts, formatting, sandboxes
 from arena.settings import STATIC_DIR, TEMPLATES_DIR
 from arena.translations import LANGUAGES, choose_language, locale_of, mark, translations
 from arena.vega import ADDRESS
@@ -94,6 +94,8 @@ def environment(language: str) -> Environment:
         chart_svg=partial(charts.chart_svg, language=language), chart_json=partial(charts.chart_json, language=language)
     )
     found.filters.update(slices_chart=charts.slices_chart)
+    found.filters.update(sandbox_reason=partial(sandboxes.tell_reason, language=language))
+    found.filters.update(sandbox_level=partial(sandboxes.tell_level, language=language))
     found.globals.update(score_chart=charts.score_chart, board_chart=charts.board_chart)
     found.globals.update(scatter_chart=charts.scatter_chart, vega=ADDRESS)
     found.globals.update(static=static, languages=LANGUAGES, themes=THEMES, locale=locale_of(language))

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from arena.cli.client import login_path
 from arena.cli.display import AsJson, print_json, print_table, say
-from arena.cli.language import _
+from arena.cli.language import _, language_tag
 from arena.cli.settings import OperatorSettings
 
 NEWEST_TOO_OLD = (3, 10)
@@ -29,6 +29,8 @@ WEB = ("fastapi", "sqlalchemy", "uvicorn", "uvloop", "httptools", "psycopg", "ps
 GRADER = ("numpy", "polars", "sklearn", "torch", "onnx", "onnxruntime", "safetensors", "redis", "rq", "obstore")
 LOW_DISK_BYTES = 2_000_000_000
 LOW_FILES = 1024
+MECHANISMS = ("seccomp", "landlock", "bubblewrap", "bubblewrap_with_proc", "cgroup", "uid_pool")
+"""What a sandbox is made of; the rest of what is tried explains it."""
 ASK_TORCH = """
 import torch
 print(torch.__version__, torch.cuda.get_device_name(0) if torch.cuda.is_available() else "-", sep="|")
@@ -245,13 +247,25 @@ def sandbox(command: list[str]) -> Finding:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours
         told = json.loads(done.stdout)
         level, reasons, refuses = str(told["level"]), list(told["reasons"]), list(told["refuses"])
+        works = [mechanism for mechanism in MECHANISMS if dict(told["probes"]).get(mechanism) == "ok"]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         return Finding(name, State.BAD, str(error), _("Nothing can be graded without it."))
-    parts = [*map(str, reasons)]
+    parts = [_translated(str(reason)) for reason in reasons]
     if refuses:
         parts.append(_("Not opened here: {kinds}.").format(kinds=", ".join(refuses)))
-    state = {"S0": State.BAD, "S1": State.NOTE}.get(level, State.GOOD)
-    return Finding(name, state, level, " ".join(parts))
+    state = State.NOTE if level in ("S0", "S1") else State.GOOD
+    state = State.BAD if "predictions" in refuses else state
+    return Finding(name, state, f"{level}: {', '.join(works)}" if works else level, " ".join(parts))
+
+
+def _translated(reason: str) -> str:
+    """A grader's sentence in the reader's language, where the site's catalogues are installed."""
+    if language_tag() == "en" or find_spec("babel") is None:
+        return reason
+    from arena.sandboxes import tell_reason  # noqa: PLC0415 - of the extra web
+    from arena.translations import CHINESE  # noqa: PLC0415
+
+    return tell_reason(reason, CHINESE)
 
 
 def _open_files() -> Finding:

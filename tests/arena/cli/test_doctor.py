@@ -11,6 +11,7 @@ import pytest
 
 from arena.cli import main
 from arena.cli.doctor import State, examine, sandbox
+from arena.cli.language import choose_language
 from arena.cli.installation import Installation
 from arena.cli.settings import OperatorSettings
 
@@ -57,9 +58,11 @@ def test_a_running_installation_is_named(tmp_path: Path):
 @pytest.mark.parametrize(
     ("told", "state"),
     [
-        ({"level": "S2", "reasons": ["No bubblewrap."], "refuses": {"scratch": "x"}}, State.GOOD),
-        ({"level": "S1", "reasons": [], "refuses": {}}, State.NOTE),
-        ({"level": "S0", "reasons": [], "refuses": {"onnx": "x"}}, State.BAD),
+        ({"level": "S2", "reasons": ["No bubblewrap."], "probes": {}, "refuses": {"scratch": "x"}}, State.GOOD),
+        ({"level": "S1", "reasons": [], "probes": {}, "refuses": {}}, State.NOTE),
+        ({"level": "S0", "reasons": [], "probes": {}, "refuses": {"onnx": "x"}}, State.NOTE),
+        ({"level": "S0", "reasons": [], "probes": {}, "refuses": {"predictions": "x", "onnx": "x"}}, State.BAD),
+        ({"level": "S2", "reasons": [], "refuses": {}}, State.BAD),
         ({"level": "S2"}, State.BAD),
         ("nothing", State.BAD),
     ],
@@ -67,6 +70,26 @@ def test_a_running_installation_is_named(tmp_path: Path):
 def test_the_sandbox_is_told_with_what_follows(told: object, state: State):
     finding = sandbox([sys.executable, "-c", f"print({json.dumps(told)!r})"])
     assert finding.state is state
-    if isinstance(told, dict) and "refuses" in told:
+    if isinstance(told, dict) and "probes" in told:
         assert finding.found == told["level"]
         assert all(reason in finding.follows for reason in [*told["reasons"], *told["refuses"]])
+
+
+def test_what_the_sandbox_is_made_of_is_told_in_the_readers_language():
+    reason = "Guests run as the grader's own user: only root can lend them another."
+    probes = {"seccomp": "ok", "landlock": "ok", "bubblewrap": "not installed", "canary_models": "ok"}
+    told = {"level": "S2", "reasons": [reason], "probes": probes, "refuses": {}}
+    command = [sys.executable, "-c", f"print({json.dumps(told)!r})"]
+    assert sandbox(command).found == "S2: seccomp, landlock"
+    assert sandbox(command).follows == reason
+    choose_language(["--language", "zh"])
+    try:
+        assert "root" in sandbox(command).follows
+        assert not sandbox(command).follows.isascii()
+    finally:
+        choose_language([])
+
+
+def test_a_program_that_does_not_run_is_no_sandbox():
+    assert sandbox(["/nowhere/at/all"]).state is State.BAD
+    assert sandbox([sys.executable, "-c", "raise SystemExit('broken')"]).state is State.BAD

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 from sqlalchemy.orm import Session
 
 from arena.app import create_app
@@ -35,6 +37,19 @@ def test_the_machine_itself_and_administrators_do(client: httpx.Client, db: Sess
     assert "no/such" not in own
     admin = bearer(make_token(db, make_admin(db), "admin"))
     assert "arena_requests_total" in client.get("/metrics", headers=PROXIED | admin).text
+
+
+def test_graders_are_counted_by_state_and_by_what_their_sandbox_holds(client: httpx.Client, redis: Redis):
+    for name, told in {"a": {"level": "S2"}, "b": {"level": "S2"}, "c": {"level": "S0"}, "d": {}}.items():
+        sandbox = json.dumps({"reasons": [], "refuses": [], **told})
+        facts = {"birth": "2026-01-01T00:00:00.000000Z", "queues": "grade-cpu", "state": "busy", "sandbox": sandbox}
+        redis.hset(f"rq:worker:{name}", items=[text for fact in facts.items() for text in fact])
+        redis.sadd("rq:workers", f"rq:worker:{name}")
+    shown = client.get("/metrics").text
+    assert 'arena_graders{state="idle"} 0.0' in shown
+    assert 'arena_graders{state="busy"} 4.0' in shown
+    for level, count in (("S2", 2), ("S0", 1), ("unknown", 1)):
+        assert f'arena_sandbox_graders{{level="{level}"}} {count}.0' in shown
 
 
 def test_ready_when_every_part_answers(client: httpx.Client):

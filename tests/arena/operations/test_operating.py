@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable
 
@@ -68,6 +69,13 @@ def submission(db: Session, challenge: Challenge, **columns: object) -> Submissi
     user = make_user(db)
     assert challenge.dataset is not None
     return make_submission(db, make_team(db, challenge, user), user, challenge.dataset, **columns)
+
+
+def listen(redis: Redis, queues: str, sandbox: str = "") -> None:
+    """Register a grader as one that lives."""
+    facts = {"birth": "2026-01-01T00:00:00.000000Z", "queues": queues, "sandbox": sandbox}
+    redis.hset("rq:worker:some", items=[text for fact in facts.items() for text in fact])
+    redis.sadd("rq:workers", "rq:worker:some")
 
 
 def test_what_cannot_be_done_is_told(admin: httpx.Client, db: Session, flowers: Challenge):
@@ -180,6 +188,38 @@ def test_every_page_is_whole_in_both_languages(browse: Browse, db: Session, flow
             assert not re.search(r'\son\w+="|\sstyle="', page.text), "the policy allows neither inline script nor style"
 
 
+@pytest.mark.parametrize(
+    ("language", "level", "reason"),
+    [
+        ("en", "every kind; programs without a scratch folder", "does not work here (not installed): programs get"),
+        ("zh-CN", "所有类型；程序没有临时文件夹和子进程", "bubblewrap 在这里不起作用（未安装）"),
+    ],
+)
+def test_what_the_sandbox_of_a_grader_holds_is_told_in_the_readers_language(
+    browse: Browse, redis: Redis, language: str, level: str, reason: str
+):
+    follows = "programs get no scratch folder and no child processes"
+    told = {
+        "level": "S2",
+        "reasons": [f"bubblewrap does not work here (not installed): {follows}.", "What is <new>."],
+        "refuses": ["code", "scratch"],
+    }
+    listen(redis, "grade-cpu", json.dumps(told))
+    browser, _ = browse(Role.ADMIN)
+    page = browser.get("/admin/queue", headers={"Accept-Language": language}).text
+    assert all(words in page for words in (level, reason, "What is &lt;new&gt;.", "code</p>"))
+    assert "scratch</p>" not in page
+
+
+def test_where_nothing_is_opened_no_kind_is_promised(browse: Browse, redis: Redis):
+    told = {"level": "S0", "reasons": [], "refuses": ["predictions", "weights"]}
+    listen(redis, "grade-cpu", json.dumps(told))
+    browser, _ = browse(Role.ADMIN)
+    page = browser.get("/admin/queue").text
+    assert "Not opened here: predictions, weights" in page
+    assert "only what is data" not in page
+
+
 def test_the_overview_works_without_redis(db: Session, flowers: Challenge):
     submission(db, flowers, created_at=NOON)
     make_dataset(db, flowers, "offline-v1-2", state=DatasetState.QUEUED, created_at=NOON)
@@ -219,8 +259,7 @@ def test_what_goes_around_by_a_cpu_waits_in_its_queue(
     flowers.manifest = flowers.manifest | {"device": "gpu"}
     submission(db, flowers, created_at=NOON)
     if listens:
-        redis.hset("rq:worker:some", mapping={"birth": "2026-01-01T00:00:00.000000Z", "queues": listens})
-        redis.sadd("rq:workers", "rq:worker:some")
+        listen(redis, listens)
     for number in range(waits):
         redis.rpush("rq:queue:grade-gpu", f"job-{number}")
     found = service.read_overview(db, Queues(redis, falls_back=falls_back), NOON + dt.timedelta(seconds=90))
