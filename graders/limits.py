@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,44 @@ class OutOfTime(BaseException):
     """The time of a job is over. No `except Exception` on the way may swallow it."""
 
 
+@dataclass
+class _Bell:
+    """What a ring does: it raises at once, or waits for whoever must not be interrupted."""
+
+    held: int = 0
+    has_rung: bool = False
+
+    def ring(self, _number: int, _frame: FrameType | None) -> None:
+        self.has_rung = True
+        if not self.held:
+            self.hear()
+
+    def hear(self) -> None:
+        if self.has_rung:
+            self.has_rung = False
+            raise OutOfTime
+
+
+_bell = _Bell()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """In this block OutOfTime is raised by `check_time` and at the end only, never between two steps."""
+    _bell.held += 1
+    try:
+        yield
+    finally:
+        _bell.held -= 1
+    if not _bell.held:
+        _bell.hear()
+
+
+def check_time() -> None:
+    """Raise OutOfTime where the time is over; for an `uninterrupted` block, wherever it can clear up after itself."""
+    _bell.hear()
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime in this block after so many seconds; no limit outside the main thread."""
@@ -28,10 +67,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, ring)
+    _bell.has_rung = False
+    before = signal.signal(signal.SIGALRM, _bell.ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import polars as pl
+import structlog
 
-from challenges.errors import InvalidSubmission
+from challenges.errors import InvalidSubmission, Reason
 from graders import specimens as tables_to_try
 from graders.alignment import AnswerIndex, align
 from graders.arrangement import Predictions, arrange
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from challenges.manifest import Manifest
     from graders.loading import LoadedChallenge
     from graders.sandbox import Mechanism
+
+log = structlog.get_logger(__name__)
 
 _BYTES_PER_CELL = 64
 """What a cell may take in a frame: a number has eight, a text is bounded by the upload."""
@@ -113,8 +116,9 @@ def _parse(upload: Upload, expected: Expected, sandbox: Mechanism, *, as_text: b
             faults, count = parse_faults(frame.note)
             raise InvalidSubmission(faults, count)
         return load_parsed(frame, expected)
-    except (BrokenFrame, ValueError) as error:
-        raise RuntimeError(f"the guest answered what it cannot have read: {error}") from error
+    except (BrokenFrame, ValueError) as error:  # an honest guest cannot answer this: the file has taken it over
+        log.warning("a guest answered what it cannot have read", file=upload.name, error=str(error))
+        raise InvalidSubmission.because(Reason.CRASHED) from error
 
 
 def _place(parsed: Parsed, expected: Expected, index: AnswerIndex) -> Predictions | None:

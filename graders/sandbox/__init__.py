@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from graders.sandbox.frames import Frame
 
 CONFIG_FD, RESULT_FD, INPUT_FD, FIRST_FILE_FD = 3, 4, 5, 6
+LOCKED = b"LOCKED01"
+"""What a guest says when it is locked in: from then on a participant may choose every byte, and its exit code."""
 CONFIG_BYTES = 65_536
 """Largest settings of a guest, as JSON."""
 

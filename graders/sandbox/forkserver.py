@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from graders.limits import uninterrupted
 from graders.sandbox import End
 from graders.sandbox.fresh import Fresh, lock_of
 from graders.sandbox.started import ENVIRONMENT, PYTHON, pipes_for
@@ -50,6 +51,8 @@ class Server:
     process: subprocess.Popen[bytes]
     control: socket.socket
     runs: int = 0
+    is_busy: bool = False
+    """Answers are to come that belong to a run."""
     is_lost: bool = False
     """It ended in the middle of a run, which tells nothing of what was run."""
 
@@ -84,6 +87,7 @@ class Server:
         Raises:
             ServerGone: There is no child.
         """
+        self.is_busy = True
         try:
             socket.send_fds(self.control, [b"run"], descriptors)
         except OSError as error:
@@ -127,6 +131,15 @@ class ForkServer:
 
     def run(self, run: Run) -> Outcome:
         """Run a guest to its end, whatever it does."""
+        try:
+            with uninterrupted():
+                return self._run(run)
+        finally:
+            server = self._servers.get(run.flavour)
+            if server is not None and server.is_busy:  # the next run would read this one's answers
+                self._drop(run.flavour)
+
+    def _run(self, run: Run) -> Outcome:
         try:
             server, child = self._fork(run)
             outcome = follow(child, run)
@@ -175,6 +188,7 @@ class ForkServer:
             except ServerGone:  # it was killed, and the child with it
                 server.is_lost = True
                 return Ended(-signal.SIGKILL, 0.0, 0)
+            server.is_busy = False
             return Ended(int(facts["exit_code"]), facts["cpu_seconds"], int(facts["peak_bytes"]))
 
         return server, Child(pid, pidfd, pipes.stdout, pipes.stderr, pipes.result, pipes.inputs, reap)

@@ -1,5 +1,6 @@
 """The one thing a grader reads of a guest: frames of a fixed form, through one pipe.
 
+    b"LOCKED01"                                            once, when the lock is closed
     b"ARN1" │ u32 header length ≤ 65,536 │ header, JSON │ payload
 
 The header names arrays of plain numbers, `{"note": {…}, "arrays": [[name, dtype, shape], …]}`; the payload is their
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graders.sandbox import LOCKED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 MAGIC = b"ARN1"
 HEADER_BYTES = 65_536
 DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "u1": "<u1", "u4": "<u4", "b1": "|b1"}
+MOST_FRAMES = 100
+"""Of one guest: each costs the grader more than its bytes."""
 MOST_ARRAYS = 1000
 MOST_DIMENSIONS = 8
+_MOST_CELLS = 1 << 40
 _PREFIX = struct.Struct("<4sI")
 
 
@@ -55,12 +61,14 @@ class FrameReader:
         self.frames: list[Frame] = []
         self._seen = 0
         self._header: dict[str, Any] = {}
-        self._expect(_PREFIX.size, self._take_prefix)
+        self.is_locked = False
+        """The guest said so; nothing that a participant sent has been opened before."""
+        self._expect(len(LOCKED), self._take_mark)
 
     @property
     def is_between(self) -> bool:
         """No frame has begun that has not ended."""
-        return self._filled == 0 and self._take == self._take_prefix
+        return self.is_locked and self._filled == 0 and self._take == self._take_prefix
 
     def room(self) -> memoryview:
         """Where the next bytes belong, never empty: a payload is read straight into its place."""
@@ -82,10 +90,18 @@ class FrameReader:
     def _expect(self, size: int, take: Callable[[NDArray[np.uint8]], None]) -> None:
         # not a bytearray, which is cleared: memory that is announced and never filled must cost nothing
         self._buffer = np.empty(size, dtype=np.uint8)
-        self._view, self._filled, self._take = memoryview(self._buffer), 0, take
+        self._view, self._filled, self._take = self._buffer.data, 0, take
+
+    def _take_mark(self, part: NDArray[np.uint8]) -> None:
+        if part.tobytes() != LOCKED:
+            raise BrokenFrame("no guest that is locked in writes here")
+        self.is_locked = True
+        self._expect(_PREFIX.size, self._take_prefix)
 
     def _take_prefix(self, part: NDArray[np.uint8]) -> None:
-        magic, length = _PREFIX.unpack(part)
+        magic, length = _PREFIX.unpack(part.data)
+        if len(self.frames) >= MOST_FRAMES:
+            raise BrokenFrame(f"more than {MOST_FRAMES} frames")
         if magic != MAGIC or not len(b"{}") <= length <= HEADER_BYTES:
             raise BrokenFrame("no frame begins here")
         self._expect(length, self._take_header)
@@ -135,6 +151,8 @@ def _parse_header(text: bytes) -> dict[str, Any]:
     for name, dtype, shape in arrays:
         if dtype not in DTYPES or len(shape) > MOST_DIMENSIONS:
             raise BrokenFrame("the header announces an unknown kind of array")
+        if math.prod(size for size in shape if size) >= _MOST_CELLS:  # beside a zero, any size would take no bytes
+            raise BrokenFrame("the header announces an array that cannot be")
         sized.append((name, dtype, shape, math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize))
     return {"note": note, "arrays": sized}
 

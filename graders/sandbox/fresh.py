@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graders.limits import uninterrupted
 from graders.sandbox.bubblewrap import find_bubblewrap, wrap
 from graders.sandbox.devices import find_devices
 from graders.sandbox.started import ENVIRONMENT, PYTHON, Pipes, pipes_for
@@ -37,6 +38,10 @@ class Fresh:
 
     def run(self, run: Run) -> Outcome:
         """Run a guest to its end, whatever it does."""
+        with uninterrupted():
+            return self._run(run)
+
+    def _run(self, run: Run) -> Outcome:
         # in bubblewrap it is that user already, and sees no parent
         uid, parent = (0, 0) if self.bubblewrap else (self.uid, os.getpid())
         with pipes_for(run, lock_of(run, uid, parent, self.landlock_abi)) as pipes:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import challenges  # noqa: F401 - found now, while the folder above it can be read
 import graders.guests  # noqa: F401 - the same
-from graders.sandbox import CONFIG_BYTES, CONFIG_FD, FIRST_FILE_FD, INPUT_FD, RESULT_FD, Profile, lock
+from graders.sandbox import CONFIG_BYTES, CONFIG_FD, FIRST_FILE_FD, INPUT_FD, LOCKED, RESULT_FD, Profile, lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,6 +93,7 @@ def serve(config: dict[str, Any]) -> None:
     facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["lock"].items()}
     facts |= {"profile": profile, "keep": (0, 1, 2, RESULT_FD, INPUT_FD, *files)}
     lock.close(lock.Lock(**facts))
+    os.write(RESULT_FD, LOCKED)
     tempfile.tempdir = TEMPORARY  # otherwise it tries to write to every folder there may be, and finds none
     module = importlib.import_module(f"graders.guests.{name}")
     module.main(Guest(config["settings"], files, profile))

@@ -24,8 +24,8 @@ _X32 = 0x40000000
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _MOST_BYTES = 4096 * 8
 
-_THREAD, _NEW_SPACES = 0x10000 | 0x100, 0x7E020000
-"""clone: CLONE_THREAD and CLONE_VM; all of CLONE_NEW…."""
+_THREAD, _NEW_SPACES = 0x10F00, 0x7E020000
+"""clone: CLONE_THREAD, _SIGHAND, _FILES, _FS and _VM, as threads share everything; all of CLONE_NEW…."""
 _PRCTLS = (3, 15, 16, 21, 23, 39, 41, 0x53564D41)
 """Reading one's own state, naming threads and mappings; nothing that changes who may look inside, or outlives it."""
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -39,6 +39,8 @@ _FOR_WRITING = _MAKES_OR_EMPTIES | 0o3
 """open: the same, or any mode but reading."""
 _SHARED_NOWHERE = 0x21
 """mmap: MAP_SHARED | MAP_ANONYMOUS, which no limit counts."""
+_GROWS_DOWN = 0x100
+"""mmap: MAP_GROWSDOWN, which the limit on private memory does not count."""
 _AF_UNIX, _SOCK_STREAM, _TYPE = 1, 1, 0xF
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -100,7 +102,8 @@ def _parts(profile: Profile, machine: str) -> tuple[bytes, bytes]:
     _add_files(rules, _MAKES_OR_EMPTIES if is_gpu else _FOR_WRITING)  # devices are opened for writing
     _add_sockets(rules)
     rules.add("ioctl", _only_not(1, _GPU_NO_IOCTLS, errno.EPERM) if is_gpu else _only(1, _IOCTLS, errno.ENOTTY))
-    rules.add("mmap", _give(_ALLOW) if is_gpu else _all_bits(3, _SHARED_NOWHERE, errno.ENOMEM, _ALLOW))
+    mapping = _give(_ALLOW) if is_gpu else _all_bits(3, _SHARED_NOWHERE, errno.ENOMEM, _ALLOW)
+    rules.add("mmap", _load(_low(3)) + _step(_AND, _GROWS_DOWN) + _if(_EQUAL, 0, mapping) + _error(errno.ENOMEM))
     allowed = set(ALLOWED)
     if profile in (Profile.COMPUTE, Profile.GPU):
         rules.add("seccomp", _only_all((_SET_MODE_FILTER, _ALL_THREADS), errno.EPERM))

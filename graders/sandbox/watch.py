@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from graders.limits import check_time
 from graders.sandbox import Bounds, End, Outcome, Run
 from graders.sandbox.cgroups import limited
 from graders.sandbox.frames import BrokenFrame, FrameReader
@@ -72,23 +73,17 @@ class Watch:
     _peak: int = 0
     _used: float = 0.0
     _is_asked: bool = False
+    _poll: select.epoll = field(default_factory=select.epoll)
+
+    def __post_init__(self) -> None:
+        """Frames are taken as far as the bounds go."""
+        self._frames = FrameReader(self.run.bounds.result_bytes)
 
     def follow(self) -> Outcome:
         """Watch to the end, whatever the guest does; ours are closed and the process is gone afterwards."""
-        child, bounds = self.child, self.run.bounds
-        self._frames = FrameReader(bounds.result_bytes)
-        self._texts = {child.stdout: bytearray(), child.stderr: bytearray()}
-        self._sizes = dict.fromkeys(self._texts, 0)
-        self._poll = select.epoll()
+        child = self.child
         try:
-            for descriptor in (child.stdout, child.stderr, child.result):
-                os.set_blocking(descriptor, False)
-                self._poll.register(descriptor, select.EPOLLIN)
-                self._open.add(descriptor)
-            os.set_blocking(child.inputs, False)
-            self._poll.register(child.pidfd, select.EPOLLIN)
-            if self.run.reply is None:
-                self._close_inputs()
+            self._listen()
             self._watch()
             for descriptor in list(self._open):
                 self._drain(descriptor)
@@ -104,11 +99,25 @@ class Watch:
             self._poll.close()
         return self._conclude(ended)
 
+    def _listen(self) -> None:
+        child = self.child
+        self._texts = {child.stdout: bytearray(), child.stderr: bytearray()}
+        self._sizes = dict.fromkeys(self._texts, 0)
+        for descriptor in (child.stdout, child.stderr, child.result):
+            os.set_blocking(descriptor, False)
+            self._poll.register(descriptor, select.EPOLLIN)
+            self._open.add(descriptor)
+        os.set_blocking(child.inputs, False)
+        self._poll.register(child.pidfd, select.EPOLLIN)
+        if self.run.reply is None:
+            self._close_inputs()
+
     def _watch(self) -> None:
         """Until the process is gone."""
         bounds = self.run.bounds
         looked = 0.0
         while True:
+            check_time()
             now = time.monotonic()
             if now - self.began > bounds.wall_seconds:
                 self._stop(End.WALL)
@@ -218,7 +227,7 @@ class Watch:
     def _conclude(self, ended: Ended) -> Outcome:
         if self.child.is_wrapped and ended.exit_code > _SHELL_SIGNAL:
             ended = ended._replace(exit_code=_SHELL_SIGNAL - ended.exit_code)
-        end = self._end or _judge(ended, self.run.bounds)
+        end = self._end or _judge(ended, self.run.bounds, is_locked=self._frames.is_locked)
         if end is End.DONE and not self._frames.is_between:
             end = End.CRASHED
         return Outcome(
@@ -241,9 +250,9 @@ def follow(child: Child, run: Run) -> Outcome:
     return replace(outcome, end=End.MEMORY) if is_out_of_memory else outcome
 
 
-def _judge(ended: Ended, bounds: Bounds) -> End:
+def _judge(ended: Ended, bounds: Bounds, *, is_locked: bool) -> End:
     """How a run ended that nobody stopped."""
-    if ended.exit_code == LOCK_FAILED:
+    if ended.exit_code == LOCK_FAILED and not is_locked:  # behind the lock a participant chooses the code
         return End.SANDBOX_ERROR
     if ended.exit_code == MEMORY_FAILED:
         return End.MEMORY
@@ -256,9 +265,18 @@ def _judge(ended: Ended, bounds: Bounds) -> End:
 def _read_use(pid: int) -> tuple[int, int, float]:
     """Resident bytes, threads and processor seconds of a process; nothing of one that is gone."""
     with suppress(OSError, ValueError, IndexError):
-        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return int(words[21]) * _PAGE_BYTES, int(words[17]), (int(words[11]) + int(words[12])) / _TICKS
+        words = _read_stat(f"/proc/{pid}/stat")
+        resident = int(words[21])
+        if words[0] == b"Z":  # its first thread has left; the others have the memory still
+            tasks = [_read_stat(str(task / "stat")) for task in Path(f"/proc/{pid}/task").iterdir()]
+            resident = max(int(task[21]) for task in tasks)
+        return resident * _PAGE_BYTES, int(words[17]), (int(words[11]) + int(words[12])) / _TICKS
     return 0, 0, 0.0
+
+
+def _read_stat(path: str) -> list[bytes]:
+    """What stands behind the name in a `stat` file: the state first."""
+    return Path(path).read_bytes().rpartition(b")")[2].split()
 
 
 def _descendants(pid: int) -> Sequence[int]:

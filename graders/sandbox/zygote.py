@@ -48,7 +48,9 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for name in FLAVOURS[sys.argv[1]]:
-        importlib.import_module(name)
+        module = importlib.import_module(name)
+        if name.startswith("graders.") and hasattr(module, "prepare"):
+            module.prepare()
     check_threads(NAMELESS.get(sys.argv[1], 0))
     lock.prepare()  # once, for all children
     gc.collect()

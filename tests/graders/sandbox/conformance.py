@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from graders.limits import OutOfTime, time_limit
 from graders.sandbox import Bounds, End, Mechanism, Outcome, Profile, Run
 from graders.sandbox.frames import Frame
 from graders.sandbox.started import TooLarge
@@ -113,6 +114,10 @@ def _ends(source: str | bytes, end: End, bounds: Bounds = BOUNDS) -> Callable[[M
     return check
 
 
+_IMPOSSIBLE = """import os, json
+text = json.dumps({"note": {}, "arrays": [["a", "f8", [0, 1 << 39, 1 << 39]]]}).encode()
+os.write(4, b"ARN1" + len(text).to_bytes(4, "little") + text)
+"""
 _FRAME = "import os; os.write(4, b'ARN1' + (26).to_bytes(4, 'little') + b'{\"note\": {}, \"arrays\": []}')"
 ENDS = {
     "done": _ends("pass", End.DONE),
@@ -129,6 +134,10 @@ ENDS = {
     "one and a half": _ends(f"{_FRAME}; os.write(4, b'ARN1')", End.CRASHED),
     "exit code": _ends("raise SystemExit(3)", End.CRASHED),
     "error": _ends("1 / 0", End.CRASHED),
+    "the code of a guest that could not lock itself in": _ends("import os; os._exit(70)", End.CRASHED),
+    "left with that code": _ends("raise SystemExit(70)", End.CRASHED),
+    "an array that cannot be": _ends(_IMPOSSIBLE, End.OUTPUT),
+    "more frames than anybody needs": _ends("for n in range(200): answer({'n': n})", End.OUTPUT),
     "no program": _ends("this is no Python", End.CRASHED),
     "not UTF-8": _ends(b"x = '\xff'", End.CRASHED),
     "with a zero byte": _ends("x = '\0'", End.CRASHED),
@@ -173,6 +182,16 @@ def check_use_is_measured(mechanism: Mechanism) -> None:
     assert spent.wall_seconds >= 0.3
     assert idle.cpu_seconds < spent.cpu_seconds
     assert 80 << 20 < spent.peak_bytes - idle.peak_bytes < 130 << 20
+
+
+def check_time_may_be_over_at_any_moment(mechanism: Mechanism) -> None:
+    """A job whose time is over in the middle of a run leaves no guest, and the next run gets answers of its own."""
+    for delay in (0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.013, 0.02, 0.05):
+        with pytest.raises(OutOfTime), time_limit(delay):
+            run(mechanism, SLEEP)
+        outcome = run(mechanism, f"print({delay})")
+        assert (outcome.end, outcome.stdout) == (End.DONE, f"{delay}\n".encode())
+    assert run(mechanism, "print(1)").stdout == b"1\n"
 
 
 def check_an_unknown_guest_is_an_error_of_ours(mechanism: Mechanism) -> None:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from graders.sandbox.frames import HEADER_BYTES, BrokenFrame, FrameReader, write_frame
+from graders.sandbox import LOCKED
+from graders.sandbox.frames import HEADER_BYTES, MOST_FRAMES, BrokenFrame, FrameReader, write_frame
 
 LIMIT = 1 << 20
 ARRAYS: dict[str, NDArray[Any]] = {
@@ -36,6 +37,7 @@ def sent(*frames: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> bytes:
 
     thread = threading.Thread(target=take)
     thread.start()
+    os.write(write, LOCKED)
     try:
         for note, arrays in frames:
             write_frame(write, note, arrays)
@@ -77,6 +79,24 @@ def test_frames_arrive_as_they_were_sent_in_whatever_pieces(size: int, count: in
             assert np.array_equal(frame.arrays[name], array)
 
 
+def test_nothing_is_taken_of_who_is_not_locked_in():
+    with pytest.raises(BrokenFrame, match="locked in"):
+        feed(FrameReader(LIMIT), sent(({}, ARRAYS))[len(LOCKED) :])
+    reader = FrameReader(LIMIT)
+    assert (reader.is_locked, reader.is_between) == (False, False)
+    feed(reader, LOCKED)
+    assert (reader.is_locked, reader.is_between) == (True, True)
+
+
+def test_a_guest_may_send_so_many_frames_and_no_more():
+    reader = FrameReader(LIMIT)
+    feed(reader, LOCKED)
+    for _ in range(MOST_FRAMES):
+        feed(reader, sent(({}, {}))[len(LOCKED) :])
+    with pytest.raises(BrokenFrame, match="frames"):
+        feed(reader, sent(({}, {}))[len(LOCKED) :])
+
+
 def test_a_frame_that_breaks_off_is_noticed():
     reader = FrameReader(LIMIT)
     feed(reader, sent(({}, ARRAYS))[:-1])
@@ -102,20 +122,21 @@ def test_a_frame_that_breaks_off_is_noticed():
         header_of({"note": {}, "arrays": [["a", "u1", [1] * 9]]}),
         header_of({"note": {}, "arrays": [["a", "u1", [1]], ["a", "u1", [1]]]}),
         header_of({"note": {}, "arrays": [["a", "f8", [1 << 30, 1 << 30, 1 << 30]]]}),
+        header_of({"note": {}, "arrays": [["a", "f8", [0, 1 << 39, 1 << 39]]]}),
         struct.pack("<4sI", b"ARN1", 29) + b'{"note":{"a":NaN},"arrays":[]}'[:29],
     ],
 )
 def test_what_is_no_frame_is_refused(content: bytes):
     with pytest.raises(BrokenFrame):
-        feed(FrameReader(LIMIT), content)
+        feed(FrameReader(LIMIT), LOCKED + content)
 
 
 def test_more_than_was_agreed_is_refused_before_it_is_kept():
     content = sent(({}, {"a": np.zeros(1000)}))
     with pytest.raises(BrokenFrame, match="announces more"):
-        feed(FrameReader(2000), content[:60])
+        feed(FrameReader(2000), content[:68])
     with pytest.raises(BrokenFrame, match="more than"):
-        feed(FrameReader(10), content[:11])
+        feed(FrameReader(18), content[:19])
 
 
 def test_only_plain_numbers_travel():

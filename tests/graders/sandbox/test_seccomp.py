@@ -107,7 +107,17 @@ def test_rules_that_look_at_arguments(machine: str):
 
     thread = 0x3D0F00
     assert code("clone", thread) == "allow"
-    for flags in (signal.SIGCHLD, 0x100, 0x10000, 0x4111, thread | 0x10000000, thread | 0x20000000, thread | 0x20000):
+    for flags in (
+        signal.SIGCHLD,
+        0x100,
+        0x10000,
+        0x4111,
+        thread | 0x10000000,
+        thread | 0x20000000,
+        thread | 0x20000,
+        thread & ~0x400,
+        thread & ~0x800,
+    ):
         assert code("clone", flags) == "EPERM"
     for name in ("kill", "tgkill"):
         assert code(name, PID) == "allow"
@@ -124,6 +134,7 @@ def test_rules_that_look_at_arguments(machine: str):
     assert code("sendto", 3, 0, 5, 0, 0, 0) == "allow"
     assert {code("sendto", 3, 0, 5, 0, address) for address in (1, 1 << 32, 1 << 63)} == {"EPERM"}
     assert [code("mmap", 0, 1, 3, flags) for flags in (0x22, 0x1, 0x21, 0x23)] == ["allow", "allow", "ENOMEM", "ENOMEM"]
+    assert code("mmap", 0, 1, 3, 0x122) == "ENOMEM"  # a stack that grows counts for no limit
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
