@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import math
 import types
 import typing
@@ -32,7 +33,7 @@ def parse_record(cls: type[T], data: object, path: str = "") -> T:
     """
     if not isinstance(data, dict):
         raise RecordError(f"{path or 'the document'} must be a table, not {type(data).__name__}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast("type", cls))
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in data:
         if key not in fields:
@@ -57,6 +58,12 @@ def dump_record(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [dump_record(item) for item in value]
     return value
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Types by field: working them out takes longer than all the rest."""
+    return typing.get_type_hints(cls)
 
 
 def _join(path: str, name: str) -> str:

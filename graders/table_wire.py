@@ -45,6 +45,17 @@ def dump_parsed(parsed: Parsed) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
     return {"is_typed": parsed.is_typed, **dump_faults(parsed.faults.listed, parsed.faults.count)}, arrays
 
 
+def dump_plain(ids: NDArray[Any], columns: dict[str, NDArray[Any]]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """As `dump_parsed`, of what `table_plain.read` found."""
+    arrays = {_COLUMN + name: values for name, values in columns.items()}
+    if ids.dtype == np.uint8:
+        rows = np.count_nonzero(ids == 0) + 1
+        arrays |= {f"{_ID}.bytes": ids, f"{_ID}.rows": np.array([rows])}
+    else:
+        arrays[_ID] = ids
+    return {"is_typed": True, **dump_faults([], 0)}, arrays
+
+
 def load_parsed(frame: Frame, expected: Expected) -> Parsed:
     """The parsed table of a frame.
 

@@ -20,7 +20,15 @@ from typing import Any
 import challenges
 import graders
 from graders.sandbox import Profile, landlock, seccomp
-from graders.sandbox.privileges import become, close_others, end_with_parent, hide, keep_privileges_down, limit
+from graders.sandbox.privileges import (
+    become,
+    close_others,
+    end_with_parent,
+    hide,
+    is_systems_root,
+    keep_privileges_down,
+    limit,
+)
 
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/local/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/sys/devices/system/cpu")
 SYSTEM_FILES = (
@@ -116,6 +124,7 @@ def seal(profile: Profile) -> None:
 def prepare() -> None:
     """Find and build now what `close` needs: a fork server calls it once, for all its children."""
     _canaries()
+    is_systems_root()
     for profile in Profile:
         seccomp.build_filter(profile, os.getpid())
     seccomp.build_seal()

@@ -7,6 +7,7 @@ import os
 import resource
 import struct
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _CAPBSET_DROP, _CAP_AMBIENT, _AMBIENT_CLEAR = 24, 47, 4
@@ -159,10 +160,16 @@ def limit(cpu_seconds: int, memory_bytes: int, threads: int, uid: int, *, maps_f
     resource.setrlimit(resource.RLIMIT_CPU, (min(cpu_seconds, most), most))
 
 
+@cache
+def is_systems_root() -> bool:
+    """Whether user 0 here is user 0 of the whole system: the same for a process and all that it forks."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY
+
+
 def _count_tasks() -> int:
     """Threads of all processes of this user: a limit on its processes counts those as well."""
     own, count = os.getuid(), 0
-    if own == 0 and Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY:
+    if own == 0 and is_systems_root():
         return 0  # the kernel does not bind the real user 0; whoever watches counts
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
