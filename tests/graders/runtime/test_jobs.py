@@ -24,7 +24,7 @@ from graders.loading import LoadedChallenge
 from graders.preparing import prepare
 from graders.watching import Reporter, Watched
 from tests.graders.runtime.installation import Installation
-from tests.sandboxing import shared_box
+from tests.sandboxing import shared_box, shared_sandbox
 
 Judge = Callable[[GradeJob, Path, LoadedChallenge, Box, str], Verdict]
 GRADE, PREPARE = "graders.jobs.grade", "graders.jobs.prepare"
@@ -32,6 +32,7 @@ GRADE, PREPARE = "graders.jobs.grade", "graders.jobs.prepare"
 
 @pytest.fixture
 def desk(place: Installation) -> Iterator[Desk]:
+    shared_sandbox().warm("tables")  # a job's second is not for starting a server
     with Path(os.devnull).open("wb") as nowhere:
         yield Desk(place.settings, place.redis, Reporter(nowhere.fileno()), "tester", shared_box())
 
