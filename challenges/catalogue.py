@@ -49,6 +49,8 @@ class Package:
     """Markdown by language, `en` and `zh`."""
     digest: str
     """sha256 over every file of the folder; names this exact package."""
+    text: str = ""
+    """Its `challenge.toml` as it stands."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,12 @@ def load_package(folder: Path) -> Package:
     manifest = load_manifest(folder / MANIFEST_FILE)
     try:
         descriptions = {k: (folder / name).read_text(encoding="utf-8") for k, name in DESCRIPTION_FILES.items()}
-        for language, text in descriptions.items():
-            split_sections(text, language)
+        for language, description in descriptions.items():
+            split_sections(description, language)
+        text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
     except (UnicodeDecodeError, RecordError) as error:
         raise InvalidManifest(f"{folder}: {error}") from error
-    return Package(slug, folder, manifest, descriptions, digest_folder(folder))
+    return Package(slug, folder, manifest, descriptions, digest_folder(folder), text)
 
 
 def digest_folder(folder: Path) -> str:

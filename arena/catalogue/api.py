@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from arena.catalogue.files import get_file, send_file
 from arena.catalogue.models import Challenge
@@ -12,7 +13,7 @@ from arena.catalogue.schemas import ChallengeDetail, ChallengeOut, FilesOut
 from arena.catalogue.service import check_started, get_challenge, page_of_challenges
 from arena.clock import Now
 from arena.deps import BriefRoute, Db, get_storage
-from arena.errors import NotReady
+from arena.errors import NotFound, NotReady
 from arena.paging import LARGEST_PAGE, Page, decode_cursor, encode_cursor
 from arena.problems import MEDIA_TYPE, Problem
 from arena.storage import Storage
@@ -44,6 +45,26 @@ def list_challenges(
 def show_challenge(request: Request, slug: Slug, db: Db, now: Now) -> ChallengeDetail:
     """What to predict, how it is scored, and what a submission has to look like."""
     return ChallengeDetail.of(get_challenge(db, slug), choose_language(request), now)
+
+
+@router.get(
+    "/challenges/{slug}/manifest",
+    summary="Show the manifest as it is written",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "TOML; `ETag` changes with it."},
+        304: {"description": "It is the one that `If-None-Match` names."},
+        404: {"model": Problem},
+        409: {"model": Problem, "description": "Not open yet."},
+    },
+)
+def show_manifest(slug: Slug, db: Db, now: Now) -> PlainTextResponse:
+    """`challenge.toml` of the package in use: all that a check on one's own machine needs to know."""
+    challenge = get_challenge(db, slug)
+    check_started(challenge, now)
+    if not challenge.manifest_text:  # no process has looked at the packages since an update
+        raise NotFound(what="file")
+    return PlainTextResponse(challenge.manifest_text)
 
 
 @router.get(

@@ -39,6 +39,8 @@ class Challenge(Model):
     """Order on the path."""
     manifest: Mapped[dict[str, Any]]
     """The parsed `challenge.toml`, as JSON."""
+    manifest_text: Mapped[str] = mapped_column(default="", server_default="")
+    """`challenge.toml` as the package holds it."""
     descriptions: Mapped[dict[str, Any]]
     """Markdown by language: `{"en": …, "zh": …}`."""
     package_digest: Mapped[str]

@@ -161,6 +161,7 @@ def _copy_package(challenge: Challenge, package: Package, position: int) -> None
     if old.get("deadline") != new["deadline"]:
         challenge.deadline = package.manifest.deadline
     challenge.manifest = new
+    challenge.manifest_text = package.text
     challenge.position = position
     challenge.descriptions = dict(package.descriptions)
     challenge.package_digest = package.digest

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -38,11 +39,7 @@ def check_file(
 
     In a folder made by `arena download` it needs no server: `arena check model.onnx`. Exit code: 0 right, 1 refused.
     """
-    path = Path(words[-1])
-    if len(words) > 2:  # noqa: PLR2004 - SLUG FILE
-        raise Refused(_("Give one file: arena check [SLUG] FILE."))
-    if not path.is_file():
-        raise Refused(_("There is no file {path}.").format(path=path))
+    words, path = _parse_words(words)
     if any(find_spec(name) is None for name in NEEDED):
         sentence = _("Checking needs the graders' libraries: {command}")
         raise Refused(sentence.format(command='pip install "arena-grader[grader]"'), "extra_missing")
@@ -54,6 +51,18 @@ def check_file(
         show(found)
     if not found["ok"]:
         raise typer.Exit(REFUSED)
+
+
+def _parse_words(words: list[str]) -> tuple[list[str], Path]:
+    """Slug and file in this order, and the file's path; they may have been given the other way round."""
+    if len(words) > 2:  # noqa: PLR2004 - SLUG FILE
+        raise Refused(_("Give one file: arena check [SLUG] FILE."))
+    if len(words) > 1 and Path(words[0]).is_file() and not Path(words[1]).exists():
+        words = [words[1], words[0]]
+    path = Path(words[-1])
+    if not path.is_file():
+        raise Refused(_("There is no file {path}.").format(path=path))
+    return words, path
 
 
 def run_checks(manifest: Path, path: Path) -> dict[str, Any]:
@@ -102,15 +111,13 @@ def _find_rules(words: list[str], path: Path, server: str, stack: ExitStack) -> 
     slug = words[0] if len(words) > 1 else find_challenge(Path(), path.parent)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="arena-check-")))
     with connect(server) as client:
+        _fetch(client, f"challenges/{quote(slug, safe='')}/manifest", folder / MANIFEST)
         known = {file["name"] for file in items_of(call(client, "GET", f"challenges/{slug}/files"))}
-        if MANIFEST not in known:
-            raise Refused(
-                _("{slug} publishes no {name}: its data is of an older version.").format(slug=slug, name=MANIFEST)
-            )
-        _fetch(client, slug, MANIFEST, folder)
-        model = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("model", {})
-        for name in sorted({BESIDE, str(model.get("architecture", ""))} & known):
-            _fetch(client, slug, name, folder)
+        rules = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        needed = {str(rules.get("model", {}).get("architecture", ""))}
+        needed |= {str(file.get("ids", "")) for file in rules.get("artefacts", {}).get("files", [])}
+        for name in sorted({BESIDE, *(Path(name).name for name in needed)} & known):
+            _fetch(client, f"challenges/{slug}/files/{name}", folder / name)
     return folder / MANIFEST
 
 
@@ -121,7 +128,7 @@ def _slug_of(folder: Path) -> str:
         return ""
 
 
-def _fetch(client: httpx.Client, slug: str, name: str, folder: Path) -> None:
+def _fetch(client: httpx.Client, url: str, target: Path) -> None:
     with sentences(client):
-        answer = check(client.get(f"challenges/{slug}/files/{name}"))
-    (folder / name).write_bytes(answer.content)
+        answer = check(client.get(url))
+    target.write_bytes(answer.content)

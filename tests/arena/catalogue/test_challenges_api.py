@@ -94,6 +94,41 @@ def test_real_data_names_its_licence_and_the_honour_system(client: httpx.Client,
     assert found["honour_system"] is True
 
 
+def test_the_manifest_is_told_as_it_is_written(client: httpx.Client, db: Session):
+    text = 'schema = 1\ntitle = { en = "Flowers", zh = "花" }\n'
+    challenge = make_challenge(db, manifest_text=text)
+    answer = client.get(f"{URL}/flowers/manifest")
+    assert (answer.status_code, answer.text) == (200, text)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert client.head(f"{URL}/flowers/manifest").headers["etag"] == answer.headers["etag"]
+    same = {"If-None-Match": answer.headers["etag"]}
+    assert client.get(f"{URL}/flowers/manifest", headers=same).status_code == 304
+    challenge.manifest_text = text + "tags = []\n"
+    db.commit()
+    changed = client.get(f"{URL}/flowers/manifest", headers=same)
+    assert (changed.status_code, changed.text) == (200, challenge.manifest_text)
+
+
+def test_a_manifest_is_there_once_the_challenge_is_open_and_its_package_was_read(client: httpx.Client, db: Session):
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    make_challenge(db, "upcoming", opens_at=later, manifest_text="a secret plan")
+    make_challenge(db, "unread")
+    for slug, status, code in (
+        ("nothing", 404, "not_found"),
+        ("unread", 404, "not_found"),
+        ("upcoming", 409, "not_started"),
+    ):
+        answer = client.get(f"{URL}/{slug}/manifest")
+        assert (answer.status_code, answer.json()["code"]) == (status, code), slug
+        assert "secret" not in answer.text
+
+
+def test_the_manifest_is_documented(client: httpx.Client):
+    told = client.get("/api/v1/openapi.json").json()["paths"][f"{URL}/{{slug}}/manifest"]["get"]
+    assert list(told["responses"]["200"]["content"]) == ["text/plain"]
+    assert {"304", "404", "409"} <= set(told["responses"])
+
+
 def test_nothing_internal_is_told(client: httpx.Client, db: Session):
     challenge = make_challenge(db)
     make_dataset(db, challenge, trace="a secret trace")

@@ -203,5 +203,7 @@ def test_the_packages_that_ship_can_be_loaded(db: Session):
     packages = find_packages(ROOT)
     made = sync_packages(db, packages)
     assert [dataset.slug for dataset in made] == list(packages)
+    for slug, package in packages.items():
+        assert get_challenge(db, slug).manifest_text == (package.folder / "challenge.toml").read_text(encoding="utf-8")
     for row in db.scalars(select(Challenge)):
         assert manifest_of(row) == packages[row.slug].manifest

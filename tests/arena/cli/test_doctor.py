@@ -11,8 +11,8 @@ import pytest
 
 from arena.cli import main
 from arena.cli.doctor import State, examine, sandbox
-from arena.cli.language import choose_language
 from arena.cli.installation import Installation
+from arena.cli.language import choose_language
 from arena.cli.settings import OperatorSettings
 
 

@@ -20,7 +20,7 @@ OPEN_WRITES = {"/login", "/register", "/logout", "/language", "/theme", "/api/v1
 """What one may send without being logged in."""
 OPEN_READS = re.compile(
     r"/(about|login|register|healthz|readyz|metrics|static/.*|api/.*(docs|openapi\.json))?"
-    r"|(/api/v1)?/challenges(/flowers(/data|/files(/.*)?|/leaderboard|/history)?)?"
+    r"|(/api/v1)?/challenges(/flowers(/data|/manifest|/files(/.*)?|/leaderboard|/history)?)?"
 )
 
 
