@@ -29,11 +29,25 @@ from challenges.manifest import (
     Table,
     Thresholds,
 )
+from challenges.model import Caps, ModelSpec, Reading, Tensor
 from challenges.records import dump_record
 from challenges.texts import Text
 
 PASSWORD = "correct horse battery"
 NOON = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
+MODEL = ModelSpec(
+    formats=["onnx", "weights", "torchscript"],
+    inputs=[Tensor("image", "float32", [-1, 1, -1, 28], Text("Grey planes.", "灰度平面。"), below=7)],
+    output=Tensor("logits", "float32", [-1, 3], Text("Scores.", "分数。")),
+    reading=Reading.CLASSES,
+    caps=Caps(6000, 40_000, 1_000_000, 2.5),
+    architecture="network.py",
+    rule="vision_transformer",
+    attachments=["sample.txt"],
+)
+"""What a challenge of models may ask for, all of it at once."""
+COSTS = {"parameters": 4514.0, "weight_bytes": 18_056.0, "macs": 190_000.0, "latency_ms": 0.12, "latency_ratio": 0.25}
+"""What such a model may cost."""
 _numbers = count(1)
 Row = TypeVar("Row")
 

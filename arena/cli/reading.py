@@ -81,7 +81,7 @@ def submissions(
         for item in found
     ]
     columns = [_("Submission"), _("Challenge"), _("Sent"), _("File"), _("Status"), _("Score"), _("Message")]
-    print_table(columns, rows, right=(5,))
+    _print_with_costs(columns, rows, found, right=(5,))
 
 
 def submission(
@@ -122,9 +122,10 @@ def leaderboard(
     if found.get("mine") and not any(row["is_mine"] for row in rows):
         rows.append(found["mine"])  # it stands on another page
     ours = next((index for index, row in enumerate(rows) if row["is_mine"]), -1)
-    print_table(
+    _print_with_costs(
         [_("Rank"), _("Team"), _("Score"), _("Submissions"), _("Reached")],
         [[r["rank"], r["team"], r["score"], r["submissions"], show_time(r["achieved_at"])] for r in rows],
+        rows,
         right=(0, 2, 3),
         bold=ours,
     )
@@ -134,6 +135,23 @@ def leaderboard(
     say(pages, "dim")
     for baseline in found["baselines"]:
         say(_("To compare: {name} reaches {score}").format(name=baseline["name"], score=baseline["score"]), "dim")
+
+
+def _print_with_costs(
+    columns: list[str], rows: list[list[object]], items: list[dict[str, Any]], *, right: tuple[int, ...], bold: int = -1
+) -> None:
+    """Print a table; where some items are models, with two columns more."""
+    costs = [item.get("costs") or {} for item in items]
+    if any(costs):
+        right = (*right, len(columns), len(columns) + 1)
+        columns = [*columns, _("Parameters"), _("Time beside the reference")]
+        rows = [[*row, *_show_brief(found)] for row, found in zip(rows, costs, strict=True)]
+    print_table(columns, rows, right=right, bold=bold)
+
+
+def _show_brief(costs: dict[str, float]) -> list[object]:
+    parameters, ratio = costs.get("parameters"), costs.get("latency_ratio")
+    return [None if parameters is None else f"{parameters:,.0f}", None if ratio is None else f"{ratio:.3g} ×"]
 
 
 def show_submission(found: dict[str, Any]) -> None:
@@ -170,9 +188,9 @@ def show_costs(costs: dict[str, float]) -> None:
         _("Time beside the reference"): f"{costs['latency_ratio']:.3g} ×" if "latency_ratio" in costs else None,
         _("Memory at its peak"): show_size(int(costs["peak_bytes"])) if "peak_bytes" in costs else None,
     }
-    for name, value in shown.items():
-        if value is not None:
-            say(f"{name}: {value}", "dim")
+    rows: list[list[object]] = [[name, value] for name, value in shown.items() if value is not None]
+    if rows:
+        print_table(["", ""], rows, right=(1,))
 
 
 def _describe_format(form: dict[str, Any]) -> dict[str, object]:
@@ -181,20 +199,31 @@ def _describe_format(form: dict[str, Any]) -> dict[str, object]:
     if model is None:
         columns = [form["id"], *(column["name"] for column in form["columns"])]
         return {_("Columns"): ", ".join(columns), _("Formats"): ", ".join(form["formats"])}
-    caps = {name: f"{value:,}" for name, value in model["caps"].items() if value}
+    words = {
+        "parameters": _("parameters"),
+        "weight_bytes": _("bytes of weights"),
+        "macs": _("MACs for one row"),
+        "latency_ratio": _("times the reference's time for one row"),
+    }
+    caps = [f"{value:,} {words.get(name, name)}" for name, value in model["caps"].items() if value]
     told: dict[str, object] = {
         _("Model"): ", ".join(model["formats"]),
-        _("Inputs"): "; ".join(_show_tensor(tensor) for tensor in model["inputs"]),
+        _("Inputs"): "\n".join(_show_tensor(tensor) for tensor in model["inputs"]),
         _("Output"): _show_tensor(model["output"]),
-        _("At most"): ", ".join(f"{name} {value}" for name, value in caps.items()),
+        _("Opset"): " – ".join(map(str, model["opsets"])) if "onnx" in model["formats"] else "",
+        _("Architecture"): model["architecture"],
+        _("At most"): ", ".join(caps),
         _("Rule"): model["rule"].replace("_", " "),
+        _("Beside the model"): ", ".join(model["attachments"]),
     }
     return {name: value for name, value in told.items() if value}
 
 
 def _show_tensor(tensor: dict[str, Any]) -> str:
-    sizes = ", ".join(_("any") if size < 0 else str(size) for size in tensor["shape"])
-    return f"{tensor['name']} {tensor['dtype']} [{sizes}]"
+    first, *others = tensor["shape"]
+    sizes = ", ".join([_("rows") if first < 0 else str(first), *(_("any") if n < 0 else str(n) for n in others)])
+    span = f" 0…{tensor['below'] - 1}" if tensor["below"] else ""
+    return f"{tensor['name']} {tensor['dtype']} [{sizes}]{span}: {tensor['description']}"
 
 
 def list_all(client: httpx.Client, path: str, params: dict[str, str], limit: int = 10_000) -> list[dict[str, Any]]:

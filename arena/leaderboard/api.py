@@ -16,6 +16,7 @@ from arena.errors import NotFound
 from arena.leaderboard.models import Board
 from arena.leaderboard.schemas import BoardOut, HistoryOut, RowOut
 from arena.leaderboard.service import history, leading_teams, rank_of, standings
+from arena.leaderboard.viewing import find_costs
 from arena.problems import Problem
 from arena.teams.service import find_team
 from arena.translations import choose_language
@@ -45,7 +46,8 @@ def show_leaderboard(  # noqa: PLR0913, PLR0917 - what the address says, and wha
     """Fifty teams by rank, and the reader's own row wherever it stands."""
     challenge = get_challenge(db, slug)
     found = standings(db, redis, challenge, board, page, now, team_id=_team_of(db, visitor, slug))
-    return BoardOut.of(challenge, found, choose_language(request), now)
+    costs = find_costs(db, challenge, board, found.teams)
+    return BoardOut.of(challenge, found, costs, choose_language(request), now)
 
 
 @router.get(
@@ -57,7 +59,8 @@ def show_own_row(slug: Slug, db: Db, redis: Ranks, person: Person, now: Now, boa
     row = rank_of(db, redis, challenge, board, team_id, now) if team_id else None
     if row is None:
         raise NotFound(what="team")
-    return RowOut.of(row, manifest_of(challenge).metric.decimals)
+    costs = find_costs(db, challenge, board, [row.team_id])
+    return RowOut.of(row, manifest_of(challenge).metric.decimals, costs.get(row.team_id, {}))
 
 
 @router.get("/challenges/{slug}/history", summary="Show how the best scores went", responses=MISSING)

@@ -15,6 +15,9 @@ from arena.leaderboard.models import Board
 from arena.leaderboard.service import BoardPage, RankedRow, TeamHistory
 from challenges.manifest import Direction
 
+SHOWN_COSTS = ("parameters", "latency_ratio")
+"""What everybody may know of a model that stands on a board."""
+
 
 class RowOut(BaseModel):
     """A team on a leaderboard."""
@@ -29,9 +32,12 @@ class RowOut(BaseModel):
     submissions: int = Field(description="Number of the team's scored submissions.")
     achieved_at: dt.datetime = Field(description="When the submission was made that the score is of.")
     is_mine: bool = Field(description="The reader belongs to this team.")
+    costs: dict[str, float] = Field(
+        description="`parameters` and `latency_ratio` of the model that the score is of; empty for tables."
+    )
 
     @classmethod
-    def of(cls, row: RankedRow, decimals: int) -> Self:
+    def of(cls, row: RankedRow, decimals: int, costs: dict[str, float]) -> Self:
         """The row with its score rounded."""
         return cls(
             rank=row.rank,
@@ -42,6 +48,7 @@ class RowOut(BaseModel):
             submissions=row.submissions,
             achieved_at=row.achieved_at,
             is_mine=row.is_mine,
+            costs={name: costs[name] for name in SHOWN_COSTS if name in costs},
         )
 
 
@@ -60,10 +67,18 @@ class BoardOut(BaseModel):
     baselines: list[BaselineOut]
 
     @classmethod
-    def of(cls, challenge: Challenge, found: BoardPage, language: str, now: dt.datetime) -> Self:
-        """The page in a language."""
+    def of(
+        cls,
+        challenge: Challenge,
+        found: BoardPage,
+        costs: dict[UUID, dict[str, float]],
+        language: str,
+        now: dt.datetime,
+    ) -> Self:
+        """The page in a language, with what the teams' models cost."""
         manifest = manifest_of(challenge)
         decimals = manifest.metric.decimals
+        mine = found.mine
         return cls(
             challenge=challenge.slug,
             board=found.board,
@@ -72,8 +87,8 @@ class BoardOut(BaseModel):
             page=found.page,
             pages=found.pages,
             total_teams=found.total_teams,
-            rows=[RowOut.of(row, decimals) for row in found.rows],
-            mine=RowOut.of(found.mine, decimals) if found.mine else None,
+            rows=[RowOut.of(row, decimals, costs.get(row.team_id, {})) for row in found.rows],
+            mine=RowOut.of(mine, decimals, costs.get(mine.team_id, {})) if mine else None,
             baselines=[BaselineOut.of(baseline, language) for baseline in manifest.baselines],
         )
 

@@ -81,6 +81,11 @@ class BoardPage:
     rows: list[RankedRow]
     mine: RankedRow | None
 
+    @property
+    def teams(self) -> list[UUID]:
+        """Whose rows these are."""
+        return [row.team_id for row in [*self.rows, *([self.mine] if self.mine else [])]]
+
 
 @dataclass(frozen=True)
 class Point:

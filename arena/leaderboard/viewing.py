@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from arena.catalogue.levels import Level, levels_of, share_of_way
+from arena.catalogue.models import Challenge
+from arena.catalogue.service import manifest_of
 from arena.formatting import format_iso
 from arena.leaderboard.models import Board, Standing
 from arena.leaderboard.recording import SUBMISSIONS, sort_key_of
@@ -19,6 +21,7 @@ from arena.leaderboard.service import BoardPage, RankedRow, TeamHistory
 from challenges.manifest import Manifest
 from challenges.texts import Text
 
+Costs = dict[str, float]
 LEADERS = 5
 """How many teams the chart follows beside the reader's own."""
 
@@ -38,7 +41,7 @@ class Beside:
 
     error: float | None = None
     """Its standard error."""
-    costs: dict[str, float] = field(default_factory=dict)
+    costs: Costs = field(default_factory=dict)
     """What the model costs, where models are sent."""
 
 
@@ -80,14 +83,25 @@ def markers_of(manifest: Manifest) -> list[Marker]:
 
 def find_beside(session: Session, page: BoardPage) -> dict[UUID, Beside]:
     """What stands beside the scores on a page, by team, in one query."""
-    if page.dataset_id is None:
+    return _read_beside(session, page.dataset_id, page.board, page.teams)
+
+
+def find_costs(session: Session, challenge: Challenge, board: Board, teams: Iterable[UUID]) -> dict[UUID, Costs]:
+    """What the models of these teams cost; nothing is asked where tables are sent."""
+    if manifest_of(challenge).model is None:
+        return {}
+    found = _read_beside(session, challenge.dataset_id, board, teams)
+    return {team: beside.costs for team, beside in found.items()}
+
+
+def _read_beside(session: Session, dataset_id: UUID | None, board: Board, teams: Iterable[UUID]) -> dict[UUID, Beside]:
+    if dataset_id is None:
         return {}
     s = SUBMISSIONS.c
-    shown = [row.team_id for row in [*page.rows, *([page.mine] if page.mine else [])]]
     query = (
-        select(Standing.team_id, s.public_error if page.board is Board.PUBLIC else s.private_error, s.costs)
+        select(Standing.team_id, s.public_error if board is Board.PUBLIC else s.private_error, s.costs)
         .join(SUBMISSIONS, s.id == Standing.submission_id)
-        .where(Standing.dataset_id == page.dataset_id, Standing.board == page.board, Standing.team_id.in_(shown))
+        .where(Standing.dataset_id == dataset_id, Standing.board == board, Standing.team_id.in_(teams))
     )
     return {team: Beside(error, costs) for team, error, costs in session.execute(query)}
 

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
 
 from arena.accounts.models import User
+from arena.catalogue.models import Challenge, Dataset
 from arena.settings import Settings
+from challenges.catalogue import load_package
 from tests.arena.cli.conftest import bare_environment
 from tests.factories import (
+    COSTS,
+    MODEL,
     PASSWORD,
     make_challenge,
     make_dataset,
+    make_manifest,
     make_standing,
     make_submission,
     make_team,
     make_user,
 )
 
+CHALLENGES = Path(__file__).resolve().parents[3] / "challenges"
 TRAIN = b"id,species\n1,a\n2,b\n"
 
 
@@ -70,15 +77,21 @@ def ada(db: Session) -> User:
 def flowers(db: Session, settings: Settings) -> str:
     """An open challenge with one file and a leaderboard of one."""
     challenge = make_challenge(db)
-    file = {"name": "train.csv", "size_bytes": len(TRAIN), "digest": hashlib.sha256(TRAIN).hexdigest()}
-    dataset = make_dataset(db, challenge, files=[file])
-    folder = Path(settings.storage_url.removeprefix("file://")) / "public" / "flowers" / dataset.version
-    folder.mkdir(parents=True)
-    (folder / "train.csv").write_bytes(TRAIN)
+    dataset = publish(db, settings, challenge, "train.csv", TRAIN)
     rival = make_user(db, "grace")
     team = make_team(db, challenge, rival)
     make_standing(db, make_submission(db, team, rival, dataset, public_score=0.9), 0.9)
     return "flowers"
+
+
+def publish(db: Session, settings: Settings, challenge: Challenge, name: str, content: bytes) -> Dataset:
+    """Data of one public file."""
+    file = {"name": name, "size_bytes": len(content), "digest": hashlib.sha256(content).hexdigest()}
+    dataset = make_dataset(db, challenge, files=[file])
+    folder = Path(settings.storage_url.removeprefix("file://")) / "public" / challenge.slug / dataset.version
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    return dataset
 
 
 def log_in(arena: Arena) -> None:
@@ -183,6 +196,54 @@ def test_another_teams_submission_cannot_be_seen(arena: Arena, flowers: str, db:
     submission = make_submission(db, make_team(db, challenge, other), other, make_dataset(db, challenge))
     assert submission.user_id != ada.id
     assert arena("submission", str(submission.id)).code == 1
+
+
+def test_a_file_is_checked_far_from_the_downloaded_folder(
+    arena: Arena, db: Session, settings: Settings, tmp_path: Path
+):
+    package = load_package(CHALLENGES / "iris")
+    challenge = make_challenge(db, "iris", package.manifest, manifest_text=package.text)
+    publish(db, settings, challenge, "sample_submission.csv", b"id,species\na1,setosa\nb2,setosa\n")
+    (tmp_path / "home" / "mine.csv").write_text("id,species\na1,setosa\nb2,virginica\n")
+    for words in (("iris", "mine.csv"), ("mine.csv", "iris")):
+        done = arena("check", *words, "--json")
+        assert (done.code, json.loads(done.out)["ok"]) == (0, True)
+    (tmp_path / "home" / "mine.csv").write_text("id,species\na1,setosa\n")
+    refused = arena("check", "iris", "mine.csv")
+    assert refused.code == 1
+    assert "b2" in refused.out
+    assert "There is no challenge here." in arena("check", "nothing", "mine.csv").err
+
+
+def test_models_are_told_with_what_they_cost(arena: Arena, ada: User, db: Session):
+    challenge = make_challenge(db, "pictures", replace(make_manifest(), kind="onnx", model=MODEL))
+    sent = make_submission(
+        db, make_team(db, challenge, ada), ada, make_dataset(db, challenge), public_score=0.9, costs=COSTS
+    )
+    make_standing(db, sent, 0.9)
+    log_in(arena)
+    wide = {"COLUMNS": "200"}
+    for words in (("leaderboard", "pictures"), ("submissions",)):
+        for language, heading in (("en", "Time beside the reference"), ("zh", "与参照耗时之比")):
+            shown = arena("--language", language, *words, **wide).out
+            assert all(expected in shown for expected in (heading, "4,514", "0.25 ×"))
+    shown = arena("challenge", "pictures", **wide).out
+    for fact in (
+        "image float32 [rows, 1, any, 28] 0…6: Grey planes.",
+        "6,000 parameters",
+        "2.5 times the reference",
+        "17 – 23",
+        "network.py",
+        "sample.txt",
+    ):
+        assert fact in shown
+    assert not re.search(r"weight_bytes|latency_ratio", shown)
+    costs = arena("submission", str(sent.id), **wide).out
+    assert all(expected in costs for expected in ("4,514", "190,000", "0.25 ×"))
+
+
+def test_where_tables_are_sent_no_costs_are_told(arena: Arena, flowers: str):
+    assert "Parameters" not in arena("leaderboard", flowers, COLUMNS="200").out
 
 
 def test_the_leaderboard_shows_teams_and_baselines(arena: Arena, flowers: str):

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from arena.catalogue.models import Challenge
-from challenges.model import Caps, ModelSpec, Reading, Tensor
-from challenges.texts import Text
 from tests.factories import (
+    COSTS,
+    MODEL,
     bearer,
     make_challenge,
     make_dataset,
@@ -22,18 +22,6 @@ from tests.factories import (
     make_token,
     make_user,
 )
-
-MODEL = ModelSpec(
-    formats=["onnx", "weights", "torchscript"],
-    inputs=[Tensor("image", "float32", [-1, 1, -1, 28], Text("Grey planes.", "灰度平面。"), below=7)],
-    output=Tensor("logits", "float32", [-1, 3], Text("Scores.", "分数。")),
-    reading=Reading.CLASSES,
-    caps=Caps(6000, 40_000, 1_000_000, 2.5),
-    architecture="network.py",
-    rule="vision_transformer",
-    attachments=["sample.txt"],
-)
-COSTS = {"parameters": 4514.0, "weight_bytes": 18_056.0, "macs": 190_000.0, "latency_ms": 0.12, "latency_ratio": 0.25}
 
 
 @pytest.fixture
@@ -82,11 +70,33 @@ def test_costs_stand_beside_the_score_everywhere(client: httpx.Client, db: Sessi
     board = client.get(f"/challenges/{modelled.slug}/leaderboard").text
     assert "4,514" in board
     assert "0.25 ×" in board
+    brief = {name: COSTS[name] for name in ("parameters", "latency_ratio")}
     token = bearer(make_token(db, ada))
+    path = f"/api/v1/challenges/{modelled.slug}/leaderboard"
+    assert [row["costs"] for row in client.get(path).json()["rows"]] == [brief]
+    told = client.get(path, headers=token).json()
+    assert told["mine"]["costs"] == brief
+    assert client.get(f"{path}/me", headers=token).json() == told["mine"]
+    for language, word in (("en", "Parameters"), ("zh-CN", "参数")):
+        headers = token | {"Accept-Language": language}
+        listed = client.get(f"/challenges/{modelled.slug}/submissions", headers=headers).text
+        assert all(expected in listed for expected in (word, "4,514", "0.25 ×"))
     assert client.get(f"/api/v1/submissions/{sent.id}", headers=token).json()["costs"] == COSTS
     page = client.get(f"/submissions/{sent.id}", headers=token).text
     for expected in ("4,514", "190,000", "0.12", "0.25 ×", "18.1"):
         assert expected in page
+
+
+def test_of_tables_and_of_models_not_measured_no_costs_are_told(client: httpx.Client, db: Session, modelled: Challenge):
+    ada = make_user(db, "ada")
+    plain = make_challenge(db, "plain")
+    for challenge, costs in ((plain, COSTS), (modelled, {})):
+        sent = make_submission(
+            db, make_team(db, challenge, ada), ada, make_dataset(db, challenge, "offline-v1-9"), costs=costs
+        )
+        make_standing(db, sent, 0.9)
+        rows = client.get(f"/api/v1/challenges/{challenge.slug}/leaderboard").json()["rows"]
+        assert [row["costs"] for row in rows] == [{}]
 
 
 def test_the_form_takes_the_right_endings(client: httpx.Client, db: Session, modelled: Challenge):
