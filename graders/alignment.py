@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from graders.faults import Faults
 
 UNKNOWN = -1
+HASH = pl.UInt64
+"""The type of hashes that stand for text ids."""
 _SPAN_PER_ROW = 4
 _SPAN_FREE = 4096
 _NARROW = 2**32
@@ -56,6 +58,11 @@ class AnswerIndex:
         else:
             self._places = _Hashed(self.ids)
 
+    @property
+    def seed(self) -> int | None:
+        """What text ids are hashed with, for whoever sends hashes in their place; None for integer ids."""
+        return self._places.seed if isinstance(self._places, _Hashed) else None
+
     def find(self, ids: pl.Series) -> NDArray[np.int32]:
         """Positions of ids among the answers.
 
@@ -68,8 +75,8 @@ class AnswerIndex:
         return self._places.find(ids) if self.size else np.full(len(ids), UNKNOWN, dtype=np.int32)
 
     def convert(self, ids: pl.Series) -> pl.Series:
-        """Ids as the index compares them: Int64 (or `id_type`) or String, null for what cannot be one."""
-        if ids.dtype in (self.ids.dtype, self.id_type):
+        """Ids as the index compares them: Int64 (or `id_type`), String or `HASH`, null for what cannot be one."""
+        if ids.dtype in (self.ids.dtype, self.id_type) or (ids.dtype == HASH and not self.is_integer):
             return ids
         if ids.dtype.is_integer() or ids.dtype == pl.String:
             return ids.cast(self.ids.dtype, strict=False)
@@ -153,8 +160,8 @@ class _Hashed:
     def __init__(self, ids: pl.Series) -> None:
         self._ids = ids
         for _ in range(_SEED_TRIES):
-            self._seed = secrets.randbits(_HASH_BITS)
-            hashes = ids.hash(self._seed).to_numpy()
+            self.seed = secrets.randbits(_HASH_BITS)
+            hashes = ids.hash(self.seed).to_numpy()
             order = np.argsort(hashes, kind="stable")
             self._hashes = hashes[order]
             if not bool((self._hashes[1:] == self._hashes[:-1]).any()):
@@ -172,9 +179,23 @@ class _Hashed:
         self._positions = np.append(self._positions, np.int32(0))
 
     def find(self, ids: pl.Series) -> NDArray[np.int32]:
+        if ids.dtype == HASH:  # another id has the same hash once in 2⁶⁴ times, whatever the participant does
+            found, is_known = self._look_up(ids.to_numpy())
+            found[~is_known] = UNKNOWN
+            return found
         if len(ids) == len(self._ids) and self._has_order(ids):
             return np.arange(len(ids), dtype=np.int32)
-        hashes = ids.hash(self._seed).to_numpy()
+        found, is_known = self._look_up(ids.hash(self.seed).to_numpy())
+        if not is_known.all():
+            found[~is_known] = 0
+        # Two different ids may share a hash: compare the ids themselves.
+        is_same = self._ids.gather(found).eq_missing(ids)
+        if not is_same.all():
+            found[~is_same.to_numpy()] = UNKNOWN
+        return found
+
+    def _look_up(self, hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Position behind each hash, and whether there is one."""
         # Every place is inside; `clip` spares numpy the proof, and signed places a conversion.
         places = self._starts.take((hashes >> self._shift).view(np.int64), mode="clip")
         met = self._hashes.take(places, mode="clip")
@@ -183,15 +204,7 @@ class _Hashed:
             places[behind] += 1
             met[behind] = self._hashes[places[behind]]
             behind = behind[met[behind] < hashes[behind]]
-        found = self._positions.take(places, mode="clip")
-        is_known = met == hashes
-        if not is_known.all():
-            found[~is_known] = 0
-        # Two different ids may share a hash: compare the ids themselves.
-        is_same = self._ids.gather(found).eq_missing(ids)
-        if not is_same.all():
-            found[~is_same.to_numpy()] = UNKNOWN
-        return np.asarray(found)
+        return np.asarray(self._positions.take(places, mode="clip")), met == hashes
 
     def _has_order(self, ids: pl.Series) -> bool:
         """Whether ids come in the order of the answers; a few are compared before all are."""

@@ -28,6 +28,8 @@ class Parsed:
     """What is wrong with cells; ids are compared by whoever knows them."""
     is_typed: bool = False
     """Ids were read as numbers where the file has text: read `as_text` to repeat them as they were written."""
+    is_hashed: bool = False
+    """Ids are hashes: read `as_text` to repeat them."""
 
 
 def parse(content: bytes, filename: str, expected: Expected, *, as_text: bool = False) -> Parsed:

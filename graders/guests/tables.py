@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 _ID_TYPES: dict[str, type[pl.DataType]] = {"UInt32": pl.UInt32, "Int64": pl.Int64, "String": pl.String}
 
 
-def settings_of(expected: Expected, filename: str, *, as_text: bool) -> dict[str, Any]:
-    """What the guest is told: nothing that a participant does not know."""
+def settings_of(expected: Expected, filename: str, seed: int | None, *, as_text: bool) -> dict[str, Any]:
+    """What the guest is told: nothing that a participant does not know, but a seed that is good for nothing else.
+
+    Args:
+        expected: What the table must look like.
+        filename: The name it was uploaded under.
+        seed: What text ids may be hashed with.
+        as_text: Ids come back as they are written.
+    """
     return {
         "table": dump_record(expected.table),
         "limits": dump_record(expected.limits),
@@ -35,6 +42,7 @@ def settings_of(expected: Expected, filename: str, *, as_text: bool) -> dict[str
         "id_type": next(name for name, found in _ID_TYPES.items() if found == expected.id_type),
         "filename": filename[-255:],
         "as_text": as_text,
+        "seed": None if as_text else seed,
     }
 
 
@@ -44,15 +52,15 @@ def main(guest: Guest) -> None:
     told = guest.settings
     table, limits = parse_record(Table, told["table"]), parse_record(Limits, told["limits"])
     expected = Expected(table, limits, told["rows"], _ID_TYPES[told["id_type"]])
-    content, name, as_text = guest.read_file(), str(told["filename"]), bool(told["as_text"])
+    content, name, seed, as_text = guest.read_file(), told["filename"], told["seed"], told["as_text"]
     try:
         is_csv = not as_text and sniff(content, name, expected) is Format.CSV
         plain = table_plain.read(content, expected) if is_csv else None
-        answer = dump_plain(*plain) if plain else dump_parsed(parse(content, name, expected, as_text=as_text))
+        found = dump_plain(*plain) if plain else dump_parsed(parse(content, name, expected, as_text=as_text), seed)
     except InvalidSubmission as refusal:
         guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
         return
-    guest.send(*answer)
+    guest.send(*found)
 
 
 def prepare() -> None:

@@ -59,10 +59,10 @@ def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device:
 def read_table(upload: Upload, manifest: Manifest, index: AnswerIndex, sandbox: Mechanism) -> Predictions:
     """As `read`, of a challenge whose ids alone are known."""
     expected = _expected(manifest, index)
-    parsed = _parse(upload, expected, sandbox, as_text=False)
+    parsed = _parse(upload, expected, sandbox, index.seed)
     found = _place(parsed, expected, index)
-    if found is None and parsed.is_typed:
-        parsed = _parse(upload, expected, sandbox, as_text=True)
+    if found is None and (parsed.is_typed or parsed.is_hashed):
+        parsed = _parse(upload, expected, sandbox, index.seed, as_text=True)
         found = _place(parsed, expected, index)
     return _finish(parsed, found)
 
@@ -93,7 +93,9 @@ def _expected(manifest: Manifest, index: AnswerIndex) -> Expected:
     return Expected(manifest.submission, manifest.limits, index.size, index.id_type)
 
 
-def _parse(upload: Upload, expected: Expected, sandbox: Mechanism, *, as_text: bool) -> Parsed:
+def _parse(
+    upload: Upload, expected: Expected, sandbox: Mechanism, seed: int | None, *, as_text: bool = False
+) -> Parsed:
     size_bytes = upload.path.stat().st_size
     # a table may hold more rows than are asked for; each has at least one byte and a line's end
     cells = min(size_bytes, expected.expanded_bytes) // 2 + 1
@@ -103,7 +105,7 @@ def _parse(upload: Upload, expected: Expected, sandbox: Mechanism, *, as_text: b
         outcome = sandbox.run(
             Run(
                 guest="tables",
-                settings=guest.settings_of(expected, upload.name, as_text=as_text),
+                settings=guest.settings_of(expected, upload.name, seed, as_text=as_text),
                 bounds=bounds_of(expected.limits, result_bytes),
                 files=[descriptor],
             )

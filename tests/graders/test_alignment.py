@@ -40,6 +40,23 @@ def test_text_ids_are_found_where_they_are(hidden: list[str], others: list[str |
 
 
 @QUICK
+@given(st.lists(st.text(max_size=6), unique=True), st.lists(st.text(max_size=6)))
+def test_hashes_are_found_where_their_ids_are(hidden: list[str], others: list[str]):
+    index = AnswerIndex(pl.Series(hidden, dtype=pl.String))
+    assert index.seed is not None
+    asked = [*hidden[::-1], *others]
+    hashes = pl.Series(asked, dtype=pl.String).hash(index.seed)
+    assert index.find(hashes).tolist() == find_slowly(hidden, asked)
+    assert index.convert(hashes).dtype == hashes.dtype
+
+
+def test_hashes_are_nothing_to_integer_ids():
+    index = AnswerIndex(pl.Series([1, 2], dtype=pl.Int64))
+    assert index.seed is None
+    assert index.find(index.convert(pl.Series([2**64 - 1, 2], dtype=pl.UInt64))).tolist() == [UNKNOWN, 1]
+
+
+@QUICK
 @given(st.lists(st.text(max_size=4), unique=True, min_size=1), st.data())
 def test_alignment_is_a_permutation_or_a_fault(hidden: list[str], data: st.DataObject):
     index = AnswerIndex(pl.Series("id", hidden))
