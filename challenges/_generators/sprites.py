@@ -34,6 +34,8 @@ class Sprites:
     """Half the thing's width in pixels, shape (n,)."""
     occlusion: Floats
     """Share of the thing behind the panel, from 0 to 1, shape (n,)."""
+    blur: Floats
+    """Standard deviation of the blur in pixels, 0 for a sharp image, shape (n,)."""
 
 
 def draw_sprites(labels: NDArray[np.uint8], shapes: np.random.Generator, noise: np.random.Generator) -> Sprites:
@@ -51,8 +53,8 @@ def draw_sprites(labels: NDArray[np.uint8], shapes: np.random.Generator, noise: 
     pose = _place_things(count, shapes)
     covered = _draw_things(pixels, labels.astype(np.intp), pose, shapes)
     occlusion = _draw_panels(pixels, pose, covered, shapes)
-    images = _expose(pixels.reshape(count, 3, SIDE, SIDE), noise)
-    return Sprites(images, pose.scale, occlusion)
+    images, blurs = _expose(pixels.reshape(count, 3, SIDE, SIDE), noise)
+    return Sprites(images, pose.scale, occlusion, blurs)
 
 
 def _place_things(count: int, rng: np.random.Generator) -> Pose:
@@ -107,8 +109,12 @@ def _draw_panels(pixels: Floats, pose: Pose, covered: NDArray[np.float16], rng: 
     return hidden
 
 
-def _expose(images: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Take the photographs: some out of focus, each with contrast, brightness and grain of its own."""
+def _expose(images: Floats, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Floats]:
+    """Take the photographs: some out of focus, each with contrast, brightness and grain of its own.
+
+    Returns:
+        The photographs, and the blur of each.
+    """
     count = len(images)
     radius = rng.uniform(0.2, 1.0, count).astype(np.float32)
     blurred = np.flatnonzero(rng.random(count) < _BLURRED)
@@ -121,7 +127,9 @@ def _expose(images: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
         part = slice(start, start + _BATCH)
         grains = rng.standard_normal(images[part].shape, dtype=np.float32) * grain[part]
         taken[part] = np.clip(np.rint((images[part] - 128) * contrast[part] + light[part] + grains), 0, 255)
-    return taken
+    blurs = np.zeros(count, dtype=np.float32)
+    blurs[blurred] = radius[blurred]
+    return taken, blurs
 
 
 def _pick(pose: Pose, rows: NDArray[np.intp]) -> Pose:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
+from challenges._generators.cifar import ARCHIVE, Labels, load_cifar
 from challenges._generators.keys import Keys
 from challenges._generators.models import save_model
 from challenges._generators.pictures import save_sheet
 from challenges._generators.slices import name_ranges, name_thirds
 from challenges._generators.sprites import SIDE, Sprites, draw_sprites
-from challenges.errors import InvalidSource
-
-Images = NDArray[np.uint8]
-Labels = NDArray[np.uint8]
 
 TRAIN_ROWS = 8_000
 HIDDEN_ROWS = 3_000
@@ -28,14 +23,6 @@ REAL_HIDDEN_SHARE = 1 / 20
 CLASSES = 10
 MUCH_HIDDEN, BARELY_HIDDEN = 0.1, 0.02
 """Shares of a thing behind the panel, from which it counts as much or a little hidden."""
-
-ARCHIVE = "cifar-10-binary.tar.gz"
-BATCHES = tuple(
-    f"cifar-10-batches-bin/{name}.bin" for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")
-)
-RECORD_BYTES = 1 + 3 * SIDE * SIDE
-"""One byte for the label, then the red, the green and the blue plane, row by row."""
-BATCH_RECORDS = 10_000
 
 
 def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> None:
@@ -82,36 +69,6 @@ def name_slices(sprites: Sprites) -> dict[str, NDArray[np.str_]]:
         "slice_scale": name_thirds(sprites.scale, ("small", "medium", "large")),
         "slice_occlusion": name_ranges(sprites.occlusion, cuts, names),
     }
-
-
-def load_cifar(archive: Path) -> tuple[Images, Labels]:
-    """Read all images of CIFAR-10's binary version, without unpacking anything to disk.
-
-    Returns:
-        Images of shape (n, 3, 32, 32) and labels of shape (n,).
-
-    Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; "Binary version".
-
-    Raises:
-        InvalidSource: The archive is broken, or lacks a batch.
-    """
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            records = np.concatenate([_read_batch(tar, name) for name in BATCHES])
-    except (KeyError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise InvalidSource(f"{archive.name}: {error}") from error
-    labels = records[:, 0].copy()
-    if labels.max(initial=0) >= CLASSES:
-        raise InvalidSource(f"{archive.name}: label {labels.max()} is not one of {CLASSES} classes")
-    return records[:, 1:].reshape(-1, 3, SIDE, SIDE), labels
-
-
-def _read_batch(tar: tarfile.TarFile, name: str) -> Images:
-    member = tar.getmember(name)
-    if not member.isfile() or not 0 < member.size <= BATCH_RECORDS * RECORD_BYTES or member.size % RECORD_BYTES:
-        raise InvalidSource(f"{name} is not a file of whole records, at most {BATCH_RECORDS}")
-    content = tar.extractfile(member)
-    return np.frombuffer(content.read() if content else b"", dtype=np.uint8).reshape(-1, RECORD_BYTES)
 
 
 def save_sample(path: Path) -> None:

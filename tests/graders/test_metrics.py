@@ -61,6 +61,7 @@ REFERENCES: dict[str, Any] = {
     "rmsle": reference.root_mean_squared_log_error,
     "roc_auc": reference.roc_auc_score,
     "skill": lambda t, p: 1 - reference.mean_squared_error(t, p) / reference.mean_squared_error(t, np.zeros_like(t)),
+    "top_k_accuracy": lambda t, p: reference.top_k_accuracy_score(t, p, k=5, labels=range(8)),
 }
 
 
@@ -92,6 +93,8 @@ def make_inputs(  # noqa: C901 - a row for each kind of input
             pair = rng.dirichlet(np.ones(4), (2, rows))
         case _, "log_loss":
             return rng.integers(0, classes + 1, rows), rng.dirichlet(np.ones(classes + 1), rows)
+        case _, "top_k_accuracy":
+            return rng.integers(0, 8, rows), np.round(rng.dirichlet(np.ones(8), rows), 1)
         case _, "roc_auc":
             return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
         case _, "bits_per_character":
@@ -106,7 +109,7 @@ def make_inputs(  # noqa: C901 - a row for each kind of input
 
 
 def make_perfect(name: str, truth: BOTH) -> BOTH:
-    if name == "log_loss":
+    if name in ("log_loss", "top_k_accuracy"):
         return np.eye(int(truth.max()) + 2)[truth]
     if name == "bits_per_character":
         return np.zeros(len(truth))
@@ -230,6 +233,8 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
         predicted = np.where(rng.random(rows) < 0.5, truth, predicted)
     elif name == "log_loss":
         truth, predicted = rng.integers(0, 3, rows), rng.dirichlet([2, 2, 2], rows)
+    elif name == "top_k_accuracy":
+        truth, predicted = rng.integers(0, 8, rows), rng.dirichlet(np.ones(8), rows)
     elif name == "roc_auc":
         truth = rng.integers(0, 2, rows)
         predicted = np.round(rng.normal(truth, 1.0), 1)
@@ -315,3 +320,13 @@ def test_a_number_at_the_reference_is_neither_up_nor_down():
 
 def test_a_wrong_certainty_costs_much_and_not_everything():
     assert function_of("bernoulli_kl")(np.array([1.0]), np.array([0.0])) == pytest.approx(np.log(1e6))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7])
+def test_the_true_class_may_be_among_any_number(k: int):
+    rng = np.random.default_rng(k)
+    truth, chances = rng.integers(0, 8, 200), np.round(rng.dirichlet(np.ones(8), 200), 1)
+    expected = reference.top_k_accuracy_score(truth, chances, k=k, labels=range(8))
+    assert function_of("top_k_accuracy")(truth, chances, k=k) == pytest.approx(expected)
+    of_two = function_of("top_k_accuracy")(np.array([0, 1, 1]), np.array([0.2, 0.9, 0.4]), k=k)
+    assert of_two == pytest.approx(2 / 3 if k == 1 else 1.0)
