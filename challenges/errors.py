@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict, Unpack, cast
+
+from challenges.phrases import Code, Fact, Words
+from challenges.records import dump_record
 
 FIRST_FAULTS = 5
 """How many faults of one submission are told one by one; the rest are counted."""
@@ -83,8 +86,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.MALFORMED: "The file cannot be read as {expected}: {problem}.",
     Reason.CELL_TOO_LARGE: "Row {row}: a cell has more than {limit_bytes} bytes. Shorten it.",
     Reason.TOO_MANY_COLUMNS: "The file has {found} columns; expected {expected}.",
-    Reason.MISSING_COLUMN: "Column `{column}` is missing. The header must be: {expected}.",
-    Reason.UNKNOWN_COLUMN: "Column `{column}` is not expected. The header must be: {expected}.",
+    Reason.MISSING_COLUMN: "Column `{column}` is missing. The header must be: `{expected}`.",
+    Reason.UNKNOWN_COLUMN: "Column `{column}` is not expected. The header must be: `{expected}`.",
     Reason.DUPLICATE_COLUMN: "Column `{column}` appears twice in the header. Keep one.",
     Reason.WRONG_DTYPE: "Column `{column}` is {found}; it must be {expected}.",
     Reason.WRONG_SHAPE: "Array `{column}` has shape {found}; it must be {expected}.",
@@ -163,21 +166,48 @@ SENTENCES: dict[Reason, str] = {
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 
 
+class Facts(TypedDict, total=False):
+    """All values that sentences name. What a sentence says outside of backticks is a number, code, or words."""
+
+    place: Words | Code
+    found: Words | Code | float
+    expected: Words | Code | float
+    problem: Words | Code
+    row: int
+    column: str
+    value: str | float
+    position: int
+    size_bytes: int
+    limit_bytes: int
+    limit_seconds: float
+    limit: float
+    file: str
+    operator: str
+    tensor: str
+    cost: str
+    shape: Code
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong with a submission: a reason and the facts that its sentence names."""
 
     reason: Reason
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
 
     @property
     def sentence(self) -> str:
         """The English sentence that says what is wrong, where, and what to do."""
-        return SENTENCES[self.reason].format_map(self.facts)
+        return SENTENCES[self.reason].format_map(self.named)
+
+    @property
+    def named(self) -> dict[str, Fact]:
+        """The facts by name."""
+        return cast("dict[str, Fact]", dict(self.facts))
 
     def to_dict(self) -> dict[str, Any]:
         """The fault as JSON-ready data."""
-        return {"reason": self.reason.value, "facts": dict(self.facts)}
+        return {"reason": self.reason.value, "facts": dump_record(self.named)}
 
 
 class ChallengeError(Exception):
@@ -201,9 +231,9 @@ class InvalidSubmission(ChallengeError):
         super().__init__(" ".join(fault.sentence for fault in self.faults))
 
     @classmethod
-    def because(cls, reason: Reason, **facts: str | float) -> InvalidSubmission:
+    def because(cls, reason: Reason, **facts: Unpack[Facts]) -> InvalidSubmission:
         """Make the error of a single fault."""
-        return cls([Fault(reason, dict(facts))])
+        return cls([Fault(reason, facts)])
 
 
 class InvalidManifest(ChallengeError):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, overload
 
 from challenges.errors import InvalidMessage
+from challenges.phrases import Words
 from challenges.records import RecordError, dump_record, parse_record
 
 PROTOCOL = 1
@@ -103,7 +104,7 @@ class WireFault:
     """A `challenges.errors.Fault` on the wire."""
 
     reason: str
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+    facts: dict[str, str | int | float | Words] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,11 @@ import polars as pl
 
 from challenges.errors import Fault, InvalidManifest, InvalidSubmission, Reason
 from challenges.manifest import Manifest, load_manifest
+from challenges.phrases import Code, Phrase, Words, say
+from challenges.records import dump_record
 from graders.alignment import AnswerIndex
 from graders.boxing import SandboxFailed, check_end
+from graders.faults import quote
 from graders.grading import find_kind
 from graders.kinds import Upload
 from graders.kinds.predictions import read_here
@@ -53,7 +56,8 @@ class Checked:
     faults: list[Fault] = field(default_factory=list)
     count: int = 0
     costs: dict[str, float] = field(default_factory=dict)
-    warning: str = ""
+    warning: Words | None = None
+    """What was done otherwise than a grader does it."""
     doubts: list[Fault] = field(default_factory=list)
     """What this machine alone cannot decide: a model that is slow here is measured again where it is graded."""
 
@@ -63,7 +67,7 @@ class Checked:
             [{**fault.to_dict(), "sentence": fault.sentence} for fault in found] for found in (self.faults, self.doubts)
         )
         told = {"ok": not faults, "faults": faults, "count": self.count, "costs": self.costs}
-        return {**told, "warning": self.warning, "doubts": doubts}
+        return {**told, "warning": dump_record(self.warning), "doubts": doubts}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -134,12 +138,11 @@ def check_model(manifest: Manifest, folder: Path, upload: Upload) -> Checked:
         try:
             return try_model(manifest, folder, upload, Fresh())
         except (SandboxFailed, OSError) as error:
-            reason = str(error)
+            problem: Words | Code = quote(error)
     else:
-        reason = f"{sys.platform} has none"
-    warning = f"The file was opened without a sandbox, and without limits of time and memory: {reason}."
+        problem = say(Phrase.OTHER_SYSTEM, system=Code(sys.platform))
     tried = try_model(manifest, folder, upload, Here())
-    return replace(tried, warning=warning)
+    return replace(tried, warning=say(Phrase.NO_SANDBOX, problem=problem))
 
 
 def tell(checked: Checked) -> str:

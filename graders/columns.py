@@ -14,7 +14,8 @@ import polars as pl
 
 from challenges.errors import Fault, Reason
 from challenges.manifest import Column, ColumnType
-from graders.faults import show_labels
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import quote, show_labels
 from graders.tables import CELL_BYTES
 from graders.texts import find_faults, normalise
 
@@ -76,7 +77,7 @@ def check_sums(columns: dict[str, NDArray[Any]], names: list[str], faults: Fault
         lambda row: {
             "column": " + ".join(names),
             "value": round(float(total[row]), 6),
-            "expected": f"[{1 - SUM_TOLERANCE}, {1 + SUM_TOLERANCE}]",
+            "expected": Code(f"[{1 - SUM_TOLERANCE}, {1 + SUM_TOLERANCE}]"),
         },
     )
 
@@ -136,7 +137,7 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
     elif series.dtype == pl.String:
         codes = series.cast(enum_of(labels), strict=False).to_physical()
     else:
-        faults.add([_wrong_dtype(series, f"one of {show_labels(column.labels)}")])
+        faults.add([_wrong_dtype(series, say(Phrase.ONE_OF, labels=show_labels(column.labels)))])
         return None
     if not codes.null_count():
         return codes.to_numpy().astype(code_type(len(labels)), copy=False)
@@ -154,7 +155,7 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
 
 def _texts(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
     if series.dtype != pl.String:
-        faults.add([_wrong_dtype(series, "text")])
+        faults.add([_wrong_dtype(series, say(Phrase.TEXT))])
         return None
     texts = normalise(series)
     find_faults(texts, column, faults)
@@ -165,7 +166,7 @@ def _numbers(series: pl.Series, column: Column, faults: Faults, *, is_written: b
     if series.dtype == pl.String and is_written:
         return _parse_numbers(series, column, faults)
     if not series.dtype.is_numeric():
-        faults.add([_wrong_dtype(series, "numbers")])
+        faults.add([_wrong_dtype(series, say(Phrase.NUMBERS))])
         return None
     if series.null_count():
         _add_empty(series.is_null(), column, faults)
@@ -238,16 +239,17 @@ def _most(column: Column) -> float:
     return np.inf if column.maximum is None else column.maximum
 
 
-def _show_range(column: Column) -> str:
+def _show_range(column: Column) -> Code | Words:
     low = "(-∞" if column.minimum is None else f"{'(' if column.exclusive_minimum else '['}{column.minimum:.12g}"
     high = "∞)" if column.maximum is None else f"{column.maximum:.12g}]"
-    return f"{low}, {high}" + (" and be whole" if column.type is ColumnType.INTEGER else "")
+    span = Code(f"{low}, {high}")
+    return say(Phrase.WHOLE, span=span) if column.type is ColumnType.INTEGER else span
 
 
 def _add_empty(empty: pl.Series, column: Column, faults: Faults) -> None:
     faults.add_rows(Reason.EMPTY_CELL, np.flatnonzero(empty.to_numpy()), lambda _: {"column": column.name})
 
 
-def _wrong_dtype(series: pl.Series, expected: str) -> Fault:
-    found = "text" if series.dtype == pl.String else str(series.dtype).lower()
+def _wrong_dtype(series: pl.Series, expected: Words) -> Fault:
+    found = say(Phrase.TEXT) if series.dtype == pl.String else quote(str(series.dtype).lower())
     return Fault(Reason.WRONG_DTYPE, {"column": series.name, "found": found, "expected": expected})

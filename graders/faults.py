@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from challenges.errors import FIRST_FAULTS, Fault, InvalidSubmission, Reason
+from challenges.errors import FIRST_FAULTS, Facts, Fault, InvalidSubmission, Reason
+from challenges.phrases import Code, Words, find_phrase, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +18,12 @@ SHOWN_CHARACTERS = 60
 """Longest value that a fault repeats."""
 EXPECTED_CHARACTERS = 500
 """Longest header or list of labels that a fault tells as expected."""
+SAID_CHARACTERS = 200
+"""Longest message of a library that a fault repeats."""
 SHOWN_LABELS = 20
 """Most labels that a fault lists."""
+_DEEPEST = 4
+"""Words may hold words, so many times."""
 _LARGEST_EXACT = 2**53
 """Whole numbers from here on do not survive every JSON reader."""
 
@@ -42,7 +47,7 @@ class Faults:
         self._others += [Fault(f.reason, _show_facts(f.facts)) for f in faults[:room]]
         self.count += len(faults) if count is None else count
 
-    def add_rows(self, reason: Reason, rows: NDArray[np.intp], facts: Callable[[int], dict[str, Any]]) -> None:
+    def add_rows(self, reason: Reason, rows: NDArray[np.intp], facts: Callable[[int], Facts]) -> None:
         """Add one fault per row.
 
         Args:
@@ -95,12 +100,10 @@ def parse_faults(note: Mapping[str, Any]) -> tuple[list[Fault], int]:
 
 def _parse_fault(told: Any) -> Fault:
     facts = told.get("facts") if isinstance(told, dict) else None
-    is_form = isinstance(facts, dict) and all(isinstance(value, str | int | float) for value in facts.values())
-    if facts is None or not is_form:
-        raise ValueError("no fault")
-    fault = Fault(
-        Reason(str(told.get("reason"))), {str(key): show(value, EXPECTED_CHARACTERS) for key, value in facts.items()}
-    )
+    if not isinstance(facts, dict):
+        raise ValueError("no fault")  # noqa: TRY004 - one error for every wrong form
+    parsed = {str(key): _parse_fact(value) for key, value in facts.items()}
+    fault = Fault(Reason(str(told.get("reason"))), cast("Facts", parsed))
     try:
         _ = fault.sentence
     except (KeyError, IndexError, ValueError, AttributeError) as error:
@@ -108,28 +111,57 @@ def _parse_fault(told: Any) -> Fault:
     return fault
 
 
-def _show_facts(facts: Mapping[str, object]) -> dict[str, str | int | float]:
+def _parse_fact(told: Any, depth: int = 0) -> Code | int | float | Words:
+    if isinstance(told, str | int | float):
+        return show(told, EXPECTED_CHARACTERS)
+    phrase = find_phrase(str(told.get("phrase"))) if isinstance(told, dict) else None
+    facts = told.get("facts") if phrase else None
+    if phrase is None or not isinstance(facts, dict) or depth == _DEEPEST:
+        raise ValueError("no fact")
+    return say(phrase, **{str(key): _parse_fact(value, depth + 1) for key, value in facts.items()})
+
+
+def _show_facts(facts: Mapping[str, object]) -> Facts:
     """Facts as they may be told; what was expected is the manifest's own, and told whole."""
-    return {
-        key: show(value, EXPECTED_CHARACTERS if key == "expected" else SHOWN_CHARACTERS) for key, value in facts.items()
+    shown = {
+        key: value
+        if isinstance(value, Words)
+        else show(value, EXPECTED_CHARACTERS if key == "expected" else SHOWN_CHARACTERS)
+        for key, value in facts.items()
     }
+    return cast("Facts", shown)
 
 
-def show(value: object, characters: int = SHOWN_CHARACTERS) -> str | int | float:
+def show(value: object, characters: int = SHOWN_CHARACTERS) -> Code | int | float:
     """A value from an upload as it may be repeated: short, printable, and never NaN or infinite."""
     if isinstance(value, bool):
-        return str(value).lower()
+        return Code(str(value).lower())
     if isinstance(value, int):
-        return value if abs(value) < _LARGEST_EXACT else str(value)
+        return value if abs(value) < _LARGEST_EXACT else Code(str(value))
     if isinstance(value, float):
-        return value if math.isfinite(value) else f"{value}".replace("nan", "NaN")
-    text = str(value)
+        return value if math.isfinite(value) else Code(f"{value}".replace("nan", "NaN"))
+    return show_text(str(value), characters)
+
+
+def show_text(text: str, characters: int = SHOWN_CHARACTERS) -> Code:
+    """A text as it may be repeated."""
     if len(text) > characters:
         text = text[:characters] + "…"
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text)
+    return Code("".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text))
 
 
-def show_labels(labels: list[str]) -> str:
+def cite(said: object, characters: int = SAID_CHARACTERS) -> Code:
+    """What an upload or a library says, on one line and without backticks, to stand between two of them."""
+    line = " ".join(str(said).replace("`", "'").split())
+    return show_text(line or type(said).__name__, characters)
+
+
+def quote(said: object, characters: int = SAID_CHARACTERS) -> Code:
+    """The same between backticks."""
+    return Code(f"`{cite(said, characters)}`")
+
+
+def show_labels(labels: list[str]) -> Code:
     """The legal labels, the first ones where there are many."""
-    shown = ", ".join(labels[:SHOWN_LABELS])
-    return shown if len(labels) <= SHOWN_LABELS else f"{shown}, …"
+    shown = ", ".join(f"`{label}`" for label in labels[:SHOWN_LABELS])
+    return Code(shown if len(labels) <= SHOWN_LABELS else f"{shown}, …")

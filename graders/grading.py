@@ -70,7 +70,7 @@ def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grade
             job.submission_id,
             job.attempt,
             Outcome.REJECTED,
-            faults=[WireFault(fault.reason.value, dict(fault.facts)) for fault in refusal.faults],
+            faults=[WireFault(fault.reason.value, fault.named) for fault in refusal.faults],
             fault_count=refusal.count,
             provenance=_provenance(challenge, grader, started),
         )

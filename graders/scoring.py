@@ -12,6 +12,7 @@ import polars as pl
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.manifest import ColumnType, Direction
+from challenges.phrases import Phrase, say
 from graders.columns import code_type
 from graders.texts import normalise
 
@@ -69,7 +70,7 @@ class Scorer:
             return None
         value = float(self.function(*inputs, **self.metric.params))
         if not math.isfinite(value):
-            raise InvalidSubmission.because(Reason.SCORE_UNDEFINED, problem="it is not finite")
+            raise InvalidSubmission.because(Reason.SCORE_UNDEFINED, problem=say(Phrase.NOT_FINITE))
         return value
 
     def standard_error(self, predictions: Predictions, rows: slice) -> float | None:

@@ -10,8 +10,9 @@ import polars as pl
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.manifest import Column, ColumnType
+from challenges.phrases import Phrase, say
 from graders.columns import check_sizes, enum_of, integer_type
-from graders.faults import Faults
+from graders.faults import Faults, cite
 from graders.tables import CELL_BYTES, UTF8_MARK, Expected, Format, check_header, raise_columns, raise_malformed
 
 HEADER_BYTES = 100_000
@@ -80,11 +81,11 @@ def read_header(content: bytes, expected: Expected) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise InvalidSubmission.because(Reason.NOT_UTF8, position=mark + error.start) from error
     if "\r" in text:
-        raise_malformed(Format.CSV, "its lines end with a carriage return alone; end them with a line feed")
+        raise_malformed(Format.CSV, say(Phrase.CARRIAGE_RETURNS))
     try:
         cells = next(csv.reader([text], strict=True), [])
     except csv.Error as error:
-        raise_malformed(Format.CSV, f"the header is broken ({error})")
+        raise_malformed(Format.CSV, say(Phrase.BROKEN_HEADER, said=cite(error)))
     names = [name.strip() for name in cells]
     check_header([name or "(unnamed)" for name in names], expected)
     return dict(zip(cells, names, strict=True))
@@ -114,9 +115,9 @@ def _explain(content: bytes, width: int) -> NoReturn:
     try:
         for row, cells in enumerate(csv.reader(StringIO(text, newline=""), strict=True)):
             if len(cells) > width:
-                raise_malformed(Format.CSV, f"row {row} has {len(cells)} cells, the header has {width}")
+                raise_malformed(Format.CSV, say(Phrase.LONG_ROW, row=row, found=len(cells), expected=width))
     except csv.Error as error:
         if "field limit" in str(error):
             raise InvalidSubmission.because(Reason.CELL_TOO_LARGE, row=row + 1, limit_bytes=CELL_BYTES) from error
-        raise_malformed(Format.CSV, f"row {row + 1}: {error}")
-    raise_malformed(Format.CSV, "a quotation mark is not closed, or stands inside a cell")
+        raise_malformed(Format.CSV, say(Phrase.BROKEN_ROW, row=row + 1, said=cite(error)))
+    raise_malformed(Format.CSV, say(Phrase.OPEN_QUOTE))

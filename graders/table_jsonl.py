@@ -10,10 +10,17 @@ import polars as pl
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.manifest import ColumnType
-from graders.faults import Faults
+from challenges.phrases import Phrase, Words, say
+from graders.faults import Faults, cite
 from graders.tables import UTF8_MARK, Expected, Format, check_header, raise_malformed
 
-_KIND_NAMES = {bool: "true or false", list: "a list", dict: "an object", str: "text", float: "a number with a point"}
+_KIND_NAMES = {
+    bool: Phrase.TRUE_OR_FALSE,
+    list: Phrase.LIST,
+    dict: Phrase.OBJECT,
+    str: Phrase.TEXT,
+    float: Phrase.NUMBER_WITH_POINT,
+}
 
 
 def read(content: bytes, expected: Expected) -> pl.DataFrame:
@@ -55,11 +62,11 @@ def _parse_lines(content: bytes) -> list[dict[str, Any]]:
         try:
             record = decoder.decode(line)
         except RecursionError:
-            raise_malformed(Format.JSONL, f"row {row} is nested too deeply")
+            raise_malformed(Format.JSONL, say(Phrase.DEEP_ROW, row=row))
         except ValueError as error:
-            raise_malformed(Format.JSONL, f"row {row}: {error}")
+            raise_malformed(Format.JSONL, say(Phrase.BROKEN_ROW, row=row, said=cite(error)))
         if not isinstance(record, dict):
-            raise_malformed(Format.JSONL, f"row {row} is not an object")
+            raise_malformed(Format.JSONL, say(Phrase.NO_OBJECT, row=row))
         records.append(record)
     return records
 
@@ -83,7 +90,7 @@ def _number_series(name: str, values: list[Any], faults: Faults) -> pl.Series:
             numbers.append(_to_float(value))
         else:
             numbers.append(None)
-            faults.add([_wrong(name, value, row, "a number")])
+            faults.add([_wrong(name, value, row, say(Phrase.NUMBER))])
     return pl.Series(name, numbers, dtype=pl.Float64)
 
 
@@ -99,7 +106,8 @@ def _text_series(name: str, values: list[Any], faults: Faults, *, takes_integers
             texts.append(str(value))
         else:
             texts.append(None)
-            faults.add([_wrong(name, value, row, "text or a whole number" if takes_integers else "text")])
+            expected = say(Phrase.TEXT_OR_WHOLE if takes_integers else Phrase.TEXT)
+            faults.add([_wrong(name, value, row, expected)])
     return pl.Series(name, texts, dtype=pl.String)
 
 
@@ -110,8 +118,7 @@ def _to_float(value: int) -> float:
         return float("inf")
 
 
-def _wrong(name: str, value: object, row: int, expected: str) -> Fault:
-    found = _KIND_NAMES.get(type(value), "a number")
-    return Fault(
-        Reason.WRONG_DTYPE, {"column": name, "found": f"{found} in row {row}", "expected": expected, "row": row}
-    )
+def _wrong(name: str, value: object, row: int, expected: Words) -> Fault:
+    kind = say(_KIND_NAMES.get(type(value), Phrase.NUMBER))
+    found = say(Phrase.IN_ROW, found=kind, row=row)
+    return Fault(Reason.WRONG_DTYPE, {"column": name, "found": found, "expected": expected, "row": row})

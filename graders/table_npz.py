@@ -12,8 +12,9 @@ import polars as pl
 from numpy.lib import format as npy
 
 from challenges.errors import Fault, InvalidSubmission, Reason
-from graders.faults import Faults
-from graders.tables import CELL_BYTES, Expected, Format, check_expansion, check_header, raise_malformed
+from challenges.phrases import Code, Phrase, say
+from graders.faults import Faults, quote, show_text
+from graders.tables import CELL_BYTES, FORMAT_NAMES, Expected, Format, check_expansion, check_header, raise_malformed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def read(content: bytes, expected: Expected) -> pl.DataFrame:
             members = _check_directory(archive, expected)
             arrays = {name: _read_array(archive, member, name, expected) for name, member in members.items()}
     except _BROKEN as e:
-        raise_malformed(Format.NPZ, str(e) or type(e).__name__)
+        raise_malformed(Format.NPZ, quote(e))
     _check_lengths(arrays, expected)
     return pl.DataFrame([_to_series(name, array) for name, array in arrays.items()])
 
@@ -61,7 +62,7 @@ def _check_directory(archive: zipfile.ZipFile, expected: Expected) -> dict[str, 
     names = [m.filename.removesuffix(_SUFFIX) for m in members]
     check_header(names, expected)
     if any(m.flag_bits & 1 for m in members):
-        raise_malformed(Format.NPZ, "it is encrypted")
+        raise_malformed(Format.NPZ, say(Phrase.ENCRYPTED))
     check_expansion(sum(m.file_size for m in members), expected)
     return dict(zip(names, members, strict=True))
 
@@ -73,16 +74,18 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, ex
         if dtype.hasobject:
             raise InvalidSubmission.because(Reason.PICKLED_OBJECT, column=name)
         if dtype.kind not in _KINDS:
-            _refuse(Reason.WRONG_DTYPE, column=name, found=str(dtype), expected="a plain array of numbers or text")
+            raise InvalidSubmission.because(
+                Reason.WRONG_DTYPE, column=name, found=quote(dtype), expected=say(Phrase.PLAIN_ARRAY)
+            )
         if len(shape) != 1:
-            _refuse(Reason.WRONG_SHAPE, column=name, found=str(shape), expected=f"({expected.rows},)")
+            raise InvalidSubmission([_wrong_shape(name, shape, expected.rows)])
         if dtype.itemsize > _CHARACTER_BYTES * CELL_BYTES:
             raise InvalidSubmission.because(Reason.CELL_TOO_LARGE, row=1, limit_bytes=CELL_BYTES)
         size_bytes = shape[0] * dtype.itemsize
         check_expansion(size_bytes, expected)
         content = file.read(size_bytes + 1)
     if len(content) != size_bytes:
-        raise_malformed(Format.NPZ, f"array {name} has not the size its header promises")
+        raise_malformed(Format.NPZ, say(Phrase.ARRAY_SIZE, name=show_text(name)))
     return np.frombuffer(content, dtype=dtype)
 
 
@@ -92,9 +95,8 @@ def _read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[
         shape, _, dtype = reader(file, max_header_size=_HEADER_BYTES)
     # numpy parses the header as a literal: anything may go wrong with a hostile one.
     except (ValueError, KeyError, TypeError, SyntaxError, MemoryError, RecursionError, IndexError) as error:
-        raise InvalidSubmission.because(
-            Reason.MALFORMED, expected="NumPy .npz", problem=f"array {name[:60]!r} has no legal header"
-        ) from error
+        problem = say(Phrase.ARRAY_HEADER, name=show_text(name))
+        raise InvalidSubmission.because(Reason.MALFORMED, expected=FORMAT_NAMES[Format.NPZ], problem=problem) from error
     return shape, dtype
 
 
@@ -103,9 +105,7 @@ def _check_lengths(arrays: dict[str, NDArray[Any]], expected: Expected) -> None:
     faults = Faults()
     for name, array in arrays.items():
         if len(array) != longest:
-            faults.add(
-                [Fault(Reason.WRONG_SHAPE, {"column": name, "found": str(array.shape), "expected": f"({longest},)"})]
-            )
+            faults.add([_wrong_shape(name, array.shape, longest)])
     faults.raise_any()
 
 
@@ -123,5 +123,5 @@ def _to_series(name: str, array: NDArray[Any]) -> pl.Series:
     return pl.Series(name, array.astype(array.dtype.newbyteorder("=")))
 
 
-def _refuse(reason: Reason, **facts: str) -> None:
-    raise InvalidSubmission.because(reason, **facts)
+def _wrong_shape(name: str, shape: tuple[int, ...], rows: int) -> Fault:
+    return Fault(Reason.WRONG_SHAPE, {"column": name, "found": show_text(str(shape)), "expected": Code(f"({rows},)")})

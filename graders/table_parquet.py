@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from challenges.errors import Fault, Reason
-from graders.faults import Faults
+from challenges.phrases import Code, Phrase, say
+from graders.faults import Faults, quote
 from graders.tables import Expected, Format, check_expansion, check_header, raise_columns, raise_malformed
 from graders.thrift import ThriftError, read_struct
 
@@ -48,19 +49,19 @@ def read(content: bytes, expected: Expected) -> pl.DataFrame:
         check_header(_flat_names(footer, expected), expected)
         check_expansion(_expanded_bytes(content, footer), expected)
     except (ThriftError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        raise_malformed(Format.PARQUET, f"its metadata are broken ({type(error).__name__})")
+        raise_malformed(Format.PARQUET, say(Phrase.BROKEN_METADATA, said=Code(type(error).__name__)))
     try:
         plain = content[:start] + content[start:].replace(_ARROW_SCHEMA, _IGNORED)
         return pl.read_parquet(plain, use_statistics=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        raise_malformed(Format.PARQUET, str(error).partition("\n")[0])
+        raise_malformed(Format.PARQUET, quote(str(error).partition("\n")[0]))
 
 
 def _find_footer(content: bytes) -> int:
     size_bytes = int.from_bytes(content[-_TAIL_BYTES:-4], "little")
     start = len(content) - _TAIL_BYTES - size_bytes
     if not content.endswith(_MAGIC) or start < len(_MAGIC) or size_bytes > _FOOTER_BYTES:
-        raise_malformed(Format.PARQUET, "it is cut off, or no Parquet file")
+        raise_malformed(Format.PARQUET, say(Phrase.CUT_OFF))
     return start
 
 
@@ -75,8 +76,8 @@ def _flat_names(footer: dict[int, Any], expected: Expected) -> list[str]:
         name = element[_ELEMENT_NAME].decode("utf-8", "replace")
         names.append(name)
         if element.get(_ELEMENT_CHILDREN) or element.get(_ELEMENT_REPETITION) == _REPEATED:
-            facts: dict[str, str | int | float] = {"column": name, "found": "nested", "expected": "one value per row"}
-            faults.add([Fault(Reason.WRONG_DTYPE, facts)])
+            found, one = say(Phrase.NESTED), say(Phrase.ONE_VALUE)
+            faults.add([Fault(Reason.WRONG_DTYPE, {"column": name, "found": found, "expected": one})])
     faults.raise_any()
     return names
 

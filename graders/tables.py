@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
 
 from challenges.errors import Fault, InvalidSubmission, Reason
-from graders.faults import Faults, show
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import Faults
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,8 +25,6 @@ CELL_BYTES = 10_000
 """Largest cell, in bytes."""
 EXPANSION = 10
 """How many times the upload limit a compressed file may have when unpacked."""
-PROBLEM_CHARACTERS = 200
-"""Longest description of what is broken."""
 SPARE_COLUMNS = 100
 """Columns beyond the expected ones that are still named one by one."""
 
@@ -40,39 +39,40 @@ class Format(StrEnum):
 
 
 FORMAT_NAMES = {
-    Format.CSV: "CSV",
-    Format.PARQUET: "Parquet",
-    Format.JSONL: "JSON Lines",
-    Format.NPZ: "NumPy .npz",
+    Format.CSV: Code("CSV"),
+    Format.PARQUET: Code("Parquet"),
+    Format.JSONL: Code("JSON Lines"),
+    Format.NPZ: Code("NumPy .npz"),
 }
 
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"x\x9c", "a zlib stream"),
-    (b"x\xda", "a zlib stream"),
-    (b"x\x01", "a zlib stream"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90", "a program"),
-    (b"\x93NUMPY", "a NumPy .npy array"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"\x80\x02", "a Python pickle"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
+_ZLIB = say(Phrase.ARCHIVE, format=Code("zlib"))
+_SIGNATURES: tuple[tuple[bytes, Words | Code], ...] = (
+    (b"\x1f\x8b", say(Phrase.ARCHIVE, format=Code("gzip"))),
+    (b"BZh", say(Phrase.ARCHIVE, format=Code("bzip2"))),
+    (b"\xfd7zXZ\x00", say(Phrase.ARCHIVE, format=Code("xz"))),
+    (b"\x28\xb5\x2f\xfd", say(Phrase.ARCHIVE, format=Code("zstd"))),
+    (b"7z\xbc\xaf\x27\x1c", say(Phrase.ARCHIVE, format=Code("7-Zip"))),
+    (b"Rar!", say(Phrase.ARCHIVE, format=Code("RAR"))),
+    (b"x\x9c", _ZLIB),
+    (b"x\xda", _ZLIB),
+    (b"x\x01", _ZLIB),
+    (b"\x89PNG", say(Phrase.IMAGE, format=Code("PNG"))),
+    (b"\xff\xd8\xff", say(Phrase.IMAGE, format=Code("JPEG"))),
+    (b"GIF8", say(Phrase.IMAGE, format=Code("GIF"))),
+    (b"%PDF", say(Phrase.DOCUMENT, format=Code("PDF"))),
+    (b"\x7fELF", say(Phrase.PROGRAM)),
+    (b"MZ\x90", say(Phrase.PROGRAM)),
+    (b"\x93NUMPY", Code("NumPy .npy")),
+    (b"\x89HDF", Code("HDF5")),
+    (b"ARROW1", Code("Arrow")),
+    (b"SQLite format 3", say(Phrase.DATABASE, format=Code("SQLite"))),
+    (b"\xd0\xcf\x11\xe0", say(Phrase.OFFICE_DOCUMENT)),
+    *((bytes((0x80, protocol)), say(Phrase.PICKLE)) for protocol in range(2, 6)),
 )
-_ZIP_MEMBERS = ((b"[Content_Types].xml", "an Office document"), (b"archive/data.pkl", "a PyTorch file"))
+_ZIP_MEMBERS = (
+    (b"[Content_Types].xml", say(Phrase.OFFICE_DOCUMENT)),
+    (b"archive/data.pkl", say(Phrase.TORCH_PICKLE)),
+)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -94,11 +94,11 @@ class Expected:
         return [self.table.id, *(column.name for column in self.table.columns)]
 
     @property
-    def header(self) -> str:
+    def header(self) -> Code:
         """The header as told to participants; optional columns in brackets."""
         required = [self.table.id, *(c.name for c in self.table.columns if not c.optional_group)]
         optional = [c.name for c in self.table.columns if c.optional_group]
-        return ",".join(required) + (f"[,{','.join(optional)}]" if optional else "")
+        return Code(",".join(required) + (f"[,{','.join(optional)}]" if optional else ""))
 
     @property
     def expanded_bytes(self) -> int:
@@ -126,7 +126,7 @@ def sniff(content: bytes, filename: str, expected: Expected) -> Format:
     found, name = _recognise(head, filename)
     if found is None or found.value not in expected.table.formats:
         formats = [FORMAT_NAMES[Format(f)] for f in expected.table.formats]
-        raise InvalidSubmission.because(Reason.WRONG_TYPE, found=name, expected=", ".join(formats))
+        raise InvalidSubmission.because(Reason.WRONG_TYPE, found=name, expected=Code(", ".join(formats)))
     return found
 
 
@@ -157,11 +157,9 @@ def raise_columns(found: int, expected: Expected) -> NoReturn:
     raise InvalidSubmission.because(Reason.TOO_MANY_COLUMNS, found=found, expected=len(expected.names))
 
 
-def raise_malformed(format_: Format, problem: str) -> NoReturn:
+def raise_malformed(format_: Format, problem: Words | Code) -> NoReturn:
     """Refuse a file that is broken as such."""
-    raise InvalidSubmission.because(
-        Reason.MALFORMED, expected=FORMAT_NAMES[format_], problem=show(problem, PROBLEM_CHARACTERS)
-    )
+    raise InvalidSubmission.because(Reason.MALFORMED, expected=FORMAT_NAMES[format_], problem=problem)
 
 
 def check_expansion(size_bytes: int, expected: Expected) -> None:
@@ -179,7 +177,7 @@ def _required(given: set[str], expected: Expected) -> list[str]:
     return [expected.table.id, *(c.name for c in columns if not c.optional_group or c.optional_group in begun)]
 
 
-def _recognise(head: bytes, filename: str) -> tuple[Format | None, str]:
+def _recognise(head: bytes, filename: str) -> tuple[Format | None, Words | Code]:
     """The format and its name; None with a name for what no challenge takes."""
     if head.startswith(b"PAR1"):
         return Format.PARQUET, FORMAT_NAMES[Format.PARQUET]
@@ -194,19 +192,19 @@ def _recognise(head: bytes, filename: str) -> tuple[Format | None, str]:
     return _recognise_text(head.removeprefix(UTF8_MARK).lstrip(), filename.lower())
 
 
-def _recognise_zip(head: bytes, filename: str) -> tuple[Format | None, str]:
+def _recognise_zip(head: bytes, filename: str) -> tuple[Format | None, Words | Code]:
     for member, name in _ZIP_MEMBERS:
         if member in head:
             return None, name
     is_npz = b".npy" in head or filename.lower().endswith(".npz")
-    return (Format.NPZ, FORMAT_NAMES[Format.NPZ]) if is_npz else (None, "a zip archive")
+    return (Format.NPZ, FORMAT_NAMES[Format.NPZ]) if is_npz else (None, say(Phrase.ZIP))
 
 
-def _recognise_text(text: bytes, filename: str) -> tuple[Format | None, str]:
+def _recognise_text(text: bytes, filename: str) -> tuple[Format | None, Words | Code]:
     if text[:15].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
-        return None, "a web page"
+        return None, say(Phrase.WEB_PAGE)
     if text.startswith(b"[") and filename.endswith((".json", ".jsonl", ".ndjson")):
-        return None, "one JSON array"
+        return None, say(Phrase.JSON_ARRAY)
     is_lines = text.startswith(b"{") or filename.endswith((".jsonl", ".ndjson"))
     format_ = Format.JSONL if is_lines else Format.CSV
     return format_, FORMAT_NAMES[format_]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Unpack
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -14,7 +15,7 @@ from redis.client import Pipeline
 from redis.retry import Retry
 
 from challenges import messages
-from challenges.errors import Reason
+from challenges.errors import Facts, Fault, Reason
 from challenges.messages import GradeJob, Outcome, Verdict, WireFault
 
 FAILURE_SECONDS = 7 * 86400
@@ -67,9 +68,9 @@ def bury(redis: Redis, worker: str, task: Task | None) -> None:
         pipeline.execute()
 
 
-def reject(job: GradeJob, reason: Reason, **facts: str | float) -> Verdict:
+def reject(job: GradeJob, reason: Reason, **facts: Unpack[Facts]) -> Verdict:
     """The verdict on a submission that took more than it may."""
-    fault = WireFault(reason.value, dict(facts))
+    fault = WireFault(reason.value, Fault(reason, facts).named)
     return Verdict(job.submission_id, job.attempt, Outcome.REJECTED, faults=[fault], fault_count=1)
 
 

@@ -19,6 +19,7 @@ from arena.problems import THINGS
 from arena.settings import TEMPLATES_DIR
 from arena.translations import ENGLISH, LANGUAGES, LOCALE_DIR
 from challenges.errors import SENTENCES
+from challenges.phrases import Phrase
 
 _CODE_DIR = TEMPLATES_DIR.parent / "arena"
 _CLIENT_DIR = _CODE_DIR / "cli"
@@ -78,6 +79,8 @@ def _messages() -> Iterator[tuple[str, str | tuple[str, ...], list[str]]]:
         yield error.__module__.replace(".", "/") + ".py", error.sentence, []
     for sentence in SENTENCES.values():
         yield "challenges/errors.py", sentence, []
+    for phrase in Phrase:
+        yield "challenges/phrases.py", phrase.value, []
     for thing in THINGS:
         yield "arena/problems.py", thing, []
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ from arena.cli.language import _, language_tag
 from arena.cli.marker import find_challenge
 from arena.cli.reading import items_of, show_costs
 from challenges.errors import SENTENCES, Reason
+from challenges.phrases import tell_fact, tell_facts
 
 MANIFEST = "challenge.toml"
 BESIDE = "sample_submission.csv"
@@ -44,7 +47,7 @@ def check_file(
         sentence = _("Checking needs the graders' libraries: {command}")
         raise Refused(sentence.format(command='pip install "arena-grader[grader]"'), "extra_missing")
     with ExitStack() as stack:
-        found = run_checks(_find_rules(words, path, server, stack), path)
+        found = tell_all(run_checks(_find_rules(words, path, server, stack), path))
     if as_json:
         print_json(found)
     else:
@@ -80,27 +83,35 @@ def run_checks(manifest: Path, path: Path) -> dict[str, Any]:
     return found
 
 
+def tell_all(found: dict[str, Any]) -> dict[str, Any]:
+    """The same with all words in the reader's language, where the site's catalogues are installed; else in English."""
+    translate: Callable[[str], str] = str
+    if language_tag() != "en" and find_spec("babel") is not None:
+        from arena import translations  # noqa: PLC0415 - of the extra web
+
+        translate = partial(translations.translate, translations.CHINESE)
+    for fault in (*found["faults"], *found["doubts"]):
+        fault["facts"] = tell_facts(fault["facts"], translate)
+        fault["sentence"] = translate(SENTENCES[Reason(fault["reason"])]).format_map(fault["facts"])
+    if found["warning"]:
+        found["warning"] = tell_fact(found["warning"], translate)
+    return found
+
+
 def show(found: dict[str, Any]) -> None:
     """Print what was found."""
-    if found.get("warning"):
+    if found["warning"]:
         say(found["warning"], "yellow")
     for fault in found["faults"]:
-        say(f"• {_tell(fault)}", "red")
+        say(f"• {fault['sentence']}", "red")
     hidden = (found.get("count") or 0) - len(found["faults"])
     if hidden > 0:
         say(_("… and {count} more.").format(count=hidden))
+    for doubt in found["doubts"]:
+        say(_("As measured on this machine: {sentence}").format(sentence=doubt["sentence"]), "yellow")
     show_costs(found.get("costs") or {})
     if found["ok"]:
         say(_("The form is right. How good it is, only a submission tells."), "green")
-
-
-def _tell(fault: dict[str, Any]) -> str:
-    """A fault in the reader's language, where the site's catalogues are installed; else in English."""
-    if language_tag() == "en" or find_spec("babel") is None:
-        return str(fault["sentence"])
-    from arena.translations import CHINESE, translate  # noqa: PLC0415 - of the extra web
-
-    return translate(CHINESE, SENTENCES[Reason(fault["reason"])]).format_map(fault["facts"])
 
 
 def _find_rules(words: list[str], path: Path, server: str, stack: ExitStack) -> Path:

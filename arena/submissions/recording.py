@@ -84,7 +84,7 @@ def _write(submission: Submission, verdict: Verdict) -> None:
     submission.public_score, submission.public_error, submission.public_secondary = _columns(public)
     submission.private_score, submission.private_error, submission.private_secondary = _columns(private)
     submission.diagnostics = _storable(verdict.diagnostics)
-    submission.faults = [{"reason": fault.reason, "facts": _storable(fault.facts)} for fault in verdict.faults]
+    submission.faults = [_storable(dump_record(fault)) for fault in verdict.faults]
     submission.fault_count = max(verdict.fault_count, len(verdict.faults))
     submission.provenance = _storable(dump_record(verdict.provenance)) if verdict.provenance else {}
     submission.costs = _storable(dict(verdict.costs)) if outcome is Outcome.SCORED else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
@@ -21,6 +22,7 @@ from arena.submissions.models import Status, Submission
 from arena.translations import mark, translate
 from challenges.errors import SENTENCES, Reason
 from challenges.messages import grade_job_id
+from challenges.phrases import tell_facts
 
 UNKNOWN_FAULT = mark("The file breaks a rule of this challenge: {reason}.")
 
@@ -39,13 +41,15 @@ class FaultOut(BaseModel):
     """One thing that is wrong with a rejected file."""
 
     reason: str = Field(description="Stable name of the reason, for programs.")
-    facts: dict[str, Any] = Field(description="The values that the sentence names, such as `row` and `column`.")
+    facts: dict[str, Any] = Field(
+        description="The values that the sentence names, such as `row` and `column`; words in the reader's language."
+    )
     sentence: str = Field(description="What is wrong, where, and what to do, in the reader's language.")
 
     @classmethod
     def of(cls, fault: dict[str, Any], language: str) -> Self:
         """The fault, told in a language."""
-        facts = fault.get("facts", {})
+        facts = tell_facts(fault.get("facts", {}), partial(translate, language))
         return cls(reason=fault["reason"], facts=facts, sentence=tell(fault["reason"], facts, language))
 
 

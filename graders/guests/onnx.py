@@ -11,8 +11,9 @@ import onnx
 import onnxruntime
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Phrase, join
 from challenges.records import parse_record
-from graders.faults import show
+from graders.faults import quote
 from graders.models import tiny_onnx
 from graders.models.asking import CPU, Ask
 from graders.models.graph import check_graph, count_weights, load_graph, malformed
@@ -48,7 +49,7 @@ def main(guest: Guest) -> None:
         check_caps(costs, ask)
         problems = rule.check(model.graph) if rule else []
         if problems:
-            raise InvalidSubmission.because(Reason.RULE_BROKEN, problem=show("; ".join(problems), 300))
+            raise InvalidSubmission.because(Reason.RULE_BROKEN, problem=join(Phrase.BOTH, problems))
         run = _start(model, [ask.model.output.name], ask)
         return Opened(
             compute=lambda inputs: run(inputs)[0],
@@ -77,7 +78,7 @@ def _start(
     except Exception as error:
         if lack := lack_of(error, is_on_gpu=is_on_gpu):
             raise lack from error
-        malformed(str(error))
+        malformed(quote(error))
     inputs = [tensor.name for tensor in ask.model.inputs]
 
     def run(values: list[NDArray[Any]]) -> list[NDArray[Any]]:

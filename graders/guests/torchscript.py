@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Phrase, say
 from challenges.records import parse_record
 from graders.guests.torch_device import count_macs, make_compute, set_up, told_lack
 from graders.models.archive import open_archive
@@ -53,7 +54,7 @@ def _load(content: bytes, ask: Ask) -> Any:
         with told_lack(ask.device):
             module = torch.jit.load(BytesIO(content), map_location=ask.device)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, TypeError) as error:
-        problem = "torch.jit.load does not take it"
+        problem = say(Phrase.NOT_LOADED)
         raise InvalidSubmission.because(Reason.MALFORMED, expected=TORCHSCRIPT, problem=problem) from error
     module.eval()
     return module

@@ -9,7 +9,7 @@ import torch
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.records import parse_record
-from graders.faults import show
+from graders.faults import quote
 from graders.guests.torch_device import count_macs, make_compute, set_up, told_lack
 from graders.models.asking import Ask
 from graders.models.formats import SAFETENSORS
@@ -51,7 +51,7 @@ def main(guest: Guest) -> None:
         try:
             module.load_state_dict(safetensors.torch.load(content), strict=True)
         except (safetensors.SafetensorError, RuntimeError) as error:
-            problem = show(str(error), 200)
+            problem = quote(error)
             raise InvalidSubmission.because(Reason.MALFORMED, expected=SAFETENSORS, problem=problem) from error
         with told_lack(ask.device):
             module.to(torch.device(ask.device)).eval()

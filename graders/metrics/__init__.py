@@ -21,9 +21,10 @@ from __future__ import annotations
 import math
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Phrase, Words, say
 
 
-def check_finite(score: float, problem: str) -> float:
+def check_finite(score: float, problem: Words) -> float:
     """The score as a plain float, if it is a finite number.
 
     Raises:
@@ -34,5 +35,5 @@ def check_finite(score: float, problem: str) -> float:
     return float(score)
 
 
-TOO_LARGE = "the numbers are so large that the error overflows"
-NO_ROWS = "there are no rows to score"
+TOO_LARGE = say(Phrase.OVERFLOW)
+NO_ROWS = say(Phrase.NO_ROWS)

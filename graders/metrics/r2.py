@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from challenges.phrases import Phrase, say
 from graders.metrics import TOO_LARGE, check_finite
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def r2(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> float:
     0.875
     """
     if len(y_true) < _FEWEST:
-        return check_finite(np.nan, "R² needs at least two rows")
+        return check_finite(np.nan, say(Phrase.ONE_ROW))
     with np.errstate(over="ignore", invalid="ignore"):
         residual, total = _sums(y_true, y_pred)
         score = float(residual == 0) if total == 0 else 1.0 - residual / total

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata  # type: ignore[import-untyped]
 
+from challenges.phrases import Phrase, say
 from graders.metrics import check_finite
 
 if TYPE_CHECKING:
@@ -38,4 +39,4 @@ def rank_correlation(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -
     ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (y_true, y_pred)]
     spread = float(np.sqrt(np.dot(ranks[0], ranks[0]) * np.dot(ranks[1], ranks[1])))
     score = float(np.dot(*ranks)) / spread if spread else np.nan
-    return check_finite(score if np.isnan(score) else min(max(score, -BEST), BEST), "all numbers are equal")
+    return check_finite(score if np.isnan(score) else min(max(score, -BEST), BEST), say(Phrase.ALL_EQUAL))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Phrase, say
 from graders.metrics import rmse as squared
 
 if TYPE_CHECKING:
@@ -45,6 +46,6 @@ def influence(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> NDArr
 
 def _logarithms(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if values.min(initial=0.0) <= -1:
-        problem = "a number is -1 or less, and has no logarithm of 1 + x"
+        problem = say(Phrase.NO_LOGARITHM)
         raise InvalidSubmission.because(Reason.SCORE_UNDEFINED, problem=problem)
     return np.log1p(values)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from challenges.phrases import Phrase, say
 from graders.metrics import check_finite
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def roc_auc(y_true: NDArray[np.integer], y_pred: NDArray[np.float64]) -> float:
     positives, negatives = _split(y_true, y_pred)
     pairs = len(positives) * len(negatives)
     if not pairs:
-        return check_finite(np.nan, "all rows are of one class")
+        return check_finite(np.nan, say(Phrase.ONE_CLASS))
     positives.sort()
     negatives.sort()
     below = np.searchsorted(negatives, positives, side="left")

@@ -10,6 +10,8 @@ from io import BytesIO
 from typing import NoReturn
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import cite, quote, show_text
 
 MOST_ENTRIES = 10_000
 _DIRECTORY_END = b"PK\x05\x06"
@@ -32,22 +34,22 @@ def open_archive(content: bytes, expanded_bytes: int) -> zipfile.ZipFile:
     end = content.rfind(_DIRECTORY_END)
     claimed = int.from_bytes(content[end + 12 : end + 16], "little")
     if end < 0 or claimed > _DIRECTORY_BYTES:
-        refuse("its directory is missing or too large")
+        refuse(say(Phrase.NO_DIRECTORY))
     try:
         archive = zipfile.ZipFile(BytesIO(content))
         entries = archive.infolist()
     except _BROKEN as error:
-        refuse(str(error) or type(error).__name__)
+        refuse(quote(error))
     names = [entry.filename for entry in entries]
     if len(names) > MOST_ENTRIES:
-        refuse(f"it has more than {MOST_ENTRIES} entries")
+        refuse(say(Phrase.MANY_ENTRIES, limit=MOST_ENTRIES))
     if len(set(names)) != len(names):
-        refuse("a name appears twice in it")
+        refuse(say(Phrase.NAME_TWICE))
     for entry in entries:
         if entry.flag_bits & 1 or entry.compress_type not in _METHODS:
-            refuse(f"`{entry.filename[:60]}` is encrypted, or packed in another way than stored or deflated")
+            refuse(say(Phrase.ODD_ENTRY, name=show_text(entry.filename)))
         if stat.S_ISLNK(entry.external_attr >> 16):
-            refuse(f"`{entry.filename[:60]}` is a link")
+            refuse(say(Phrase.LINK, name=show_text(entry.filename)))
     size = sum(entry.file_size for entry in entries)
     if size > expanded_bytes:
         raise InvalidSubmission.because(Reason.EXPANDS_TOO_MUCH, size_bytes=size, limit_bytes=expanded_bytes)
@@ -65,16 +67,16 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
         with archive.open(entry) as file:
             content = file.read(entry.file_size + 1)
     except (*_BROKEN, KeyError) as error:
-        refuse(f"`{name[:60]}`: {error or type(error).__name__}")
+        refuse(say(Phrase.BROKEN_ENTRY, name=show_text(name), said=cite(error)))
     if len(content) != entry.file_size:
-        refuse(f"`{name[:60]}` has not the size its directory promises")
+        refuse(say(Phrase.ENTRY_SIZE, name=show_text(name)))
     return content
 
 
-def refuse(problem: str) -> NoReturn:
+def refuse(problem: Words | Code) -> NoReturn:
     """Refuse an archive.
 
     Raises:
         InvalidSubmission: MALFORMED.
     """
-    raise InvalidSubmission.because(Reason.MALFORMED, expected="zip", problem=problem[:200])
+    raise InvalidSubmission.because(Reason.MALFORMED, expected=Code("zip"), problem=problem)

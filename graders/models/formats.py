@@ -7,29 +7,36 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 from challenges.errors import InvalidSubmission, Reason
+from challenges.phrases import Code, Phrase, Words, join, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ONNX, ONNX_ZIP, SAFETENSORS, TORCHSCRIPT = "ONNX", "a zip of model.onnx", "safetensors", "TorchScript"
-PICKLE = "a Python pickle (.pkl, or an old .pt)"
-TORCH_PICKLE = "a PyTorch pickle (.pt)"
-EXPORTED = "a torch.export archive (.pt2)"
+ONNX, SAFETENSORS, TORCHSCRIPT = Code("ONNX"), Code("safetensors"), Code("TorchScript")
+ONNX_ZIP = say(Phrase.ONNX_ZIP)
+PICKLE = say(Phrase.PICKLE)
+TORCH_PICKLE = say(Phrase.TORCH_PICKLE)
+EXPORTED = say(Phrase.EXPORTED)
 UNSAFE = (PICKLE, TORCH_PICKLE, EXPORTED, TORCHSCRIPT)
-UNKNOWN = "something else"
-ZIP = "a zip archive"
+UNKNOWN = say(Phrase.SOMETHING_ELSE)
+ZIP = say(Phrase.ZIP)
 
 TITLES = {"onnx": ONNX, "weights": SAFETENSORS, "torchscript": TORCHSCRIPT}
 """What each submission kind takes."""
 ZIP_MAGIC = b"PK\x03\x04"
 _ENTRY = struct.Struct("<26xHH")
 _PICKLE_PROTOCOLS = range(2, 6)
-_OTHERS = ((b"\x89HDF", "HDF5 (Keras)"), (b"\x93NUMPY", "NumPy .npy"), (b"PAR1", "Parquet"), (b"\x1f\x8b", "gzip"))
+_OTHERS = (
+    (b"\x89HDF", Code("HDF5 (Keras)")),
+    (b"\x93NUMPY", Code("NumPy .npy")),
+    (b"PAR1", Code("Parquet")),
+    (b"\x1f\x8b", Code("gzip")),
+)
 _ONNX_START = b"\x08"
 """Field 1 of the message, the version of the format, as every exporter writes it first."""
 
 
-def name_format(head: bytes, filename: str = "") -> str:
+def name_format(head: bytes, filename: str = "") -> Words | Code:
     """What a file is, by its first few kilobytes; one of the names above."""
     # the length of a header comes first, and may look like the beginning of anything
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
@@ -46,7 +53,7 @@ def name_format(head: bytes, filename: str = "") -> str:
     return UNKNOWN
 
 
-def name_archive(names: Iterable[str]) -> str:
+def name_archive(names: Iterable[str]) -> Words | Code:
     """What a zip is, by the names in its directory."""
     tails = {name.partition("/")[2] for name in names if "/" in name}
     whole = set(names)
@@ -59,18 +66,18 @@ def name_archive(names: Iterable[str]) -> str:
     return ONNX_ZIP if any(name.endswith(".onnx") for name in whole) else ZIP
 
 
-def refuse_format(found: str, kinds: list[str]) -> NoReturn:
+def refuse_format(found: Words | Code, kinds: list[str]) -> NoReturn:
     """Refuse what is not of the kinds that a challenge takes, and say what to upload instead.
 
     Raises:
         InvalidSubmission: UNSAFE_FORMAT for what can run code, else WRONG_TYPE.
     """
-    expected = " or ".join(TITLES[kind] for kind in kinds)
+    expected = join(Phrase.EITHER, [TITLES[kind] for kind in kinds])
     reason = Reason.UNSAFE_FORMAT if found in UNSAFE else Reason.WRONG_TYPE
     raise InvalidSubmission.because(reason, found=found, expected=expected)
 
 
-def _name_zip(head: bytes) -> str:
+def _name_zip(head: bytes) -> Words | Code:
     """By the name of the first entry: writers put what is telling there."""
     if len(head) < _ENTRY.size:
         return ZIP

@@ -10,7 +10,8 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from challenges.errors import InvalidSubmission, Reason
-from graders.faults import show
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import quote, show_text
 from graders.models.archive import open_archive, read_entry
 from graders.models.asking import Ask
 from graders.models.formats import ONNX, ONNX_ZIP, ZIP, ZIP_MAGIC, name_archive, name_format, refuse_format
@@ -75,7 +76,7 @@ def load_graph(content: bytes, ask: Ask) -> tuple[onnx.ModelProto, dict[str, byt
     model = _parse(content)
     for tensor in _external(model):
         location = next((e.value for e in tensor.external_data if e.key == "location"), DATA_FILE)
-        raise InvalidSubmission.because(Reason.MISSING_WEIGHTS, file=show(location))
+        raise InvalidSubmission.because(Reason.MISSING_WEIGHTS, file=show_text(location))
     return model, {}
 
 
@@ -86,14 +87,16 @@ def check_graph(model: onnx.ModelProto, ask: Ask) -> None:
         InvalidSubmission: WRONG_OPSET, FORBIDDEN_OPERATOR, BEYOND_CAP or MALFORMED.
     """
     if not model.HasField("graph") or not model.graph.node:
-        malformed("it holds no graph")
+        malformed(say(Phrase.NO_GRAPH))
     if not _OLDEST_FORMAT <= model.ir_version <= onnx.IR_VERSION:
-        malformed(f"its format has version {model.ir_version}; it must be {_OLDEST_FORMAT} to {onnx.IR_VERSION}")
+        span = say(Phrase.SPAN, least=_OLDEST_FORMAT, most=int(onnx.IR_VERSION))
+        malformed(say(Phrase.FORMAT_VERSION, found=model.ir_version, expected=span))
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     oldest, newest = ask.model.oldest_opset, ask.model.newest_opset
     if len(versions) != 1 or not oldest <= versions[0] <= newest:
-        told = show(", ".join(str(version) for version in versions[:3]) or "none")
-        raise InvalidSubmission.because(Reason.WRONG_OPSET, found=told, expected=f"{oldest} to {newest}")
+        told = Code(", ".join(str(version) for version in versions[:3])) if versions else say(Phrase.NO_VERSION)
+        span = say(Phrase.SPAN, least=oldest, most=newest)
+        raise InvalidSubmission.because(Reason.WRONG_OPSET, found=told, expected=span)
     if model.functions:
         forbid(f"{model.functions[0].domain}::{model.functions[0].name}")
     if len(model.graph.node) > MOST_NODES:
@@ -103,7 +106,7 @@ def check_graph(model: onnx.ModelProto, ask: Ask) -> None:
         if (domain, node.op_type) not in _STANDARD or node.op_type in FORBIDDEN:
             forbid(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
         if any(attribute.type in (_ATTRIBUTE.GRAPH, _ATTRIBUTE.GRAPHS) for attribute in node.attribute):
-            forbid(f"{node.op_type} with a graph inside")
+            forbid(node.op_type)
     if model.graph.sparse_initializer or len(model.graph.initializer) > MOST_TENSORS:
         _beyond("tensors", len(model.graph.initializer) + len(model.graph.sparse_initializer), MOST_TENSORS)
 
@@ -117,15 +120,15 @@ def count_weights(model: onnx.ModelProto) -> dict[str, float]:
     parameters, bits = 0, 0
     for tensor in tensors_of(model):
         if tensor.data_type not in _BITS:
-            malformed(f"constant `{tensor.name[:60]}` has a type that is not taken")
+            malformed(say(Phrase.CONSTANT_TYPE, name=show_text(tensor.name)))
         if any(size < 0 for size in tensor.dims):
-            malformed(f"constant `{tensor.name[:60]}` has a negative size")
+            malformed(say(Phrase.CONSTANT_NEGATIVE, name=show_text(tensor.name)))
         count = math.prod(tensor.dims)
         held = _held_bytes(tensor)
         if held and tensor.raw_data and -(-count * _BITS[tensor.data_type] // 8) != held:
-            malformed(f"constant `{tensor.name[:60]}` has {held} bytes for {count} numbers")
+            malformed(say(Phrase.CONSTANT_SIZE, name=show_text(tensor.name), found=held, count=count))
         if not held and count:
-            malformed(f"constant `{tensor.name[:60]}` is empty")
+            malformed(say(Phrase.CONSTANT_EMPTY, name=show_text(tensor.name)))
         bits += count * _BITS[tensor.data_type]
         is_mask = tensor.data_type == onnx.TensorProto.BOOL
         if tensor.data_type in _FLOATS or (count > FEW_NUMBERS and not is_mask):
@@ -147,7 +150,7 @@ def tensors_of(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     for node in model.graph.node:
         for attribute in node.attribute:
             if attribute.type in (_ATTRIBUTE.SPARSE_TENSOR, _ATTRIBUTE.SPARSE_TENSORS):
-                forbid(f"{node.op_type} of a sparse tensor")
+                forbid(f"{node.op_type}.{attribute.name}")
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
@@ -159,16 +162,16 @@ def forbid(operator: str) -> NoReturn:
     Raises:
         InvalidSubmission: FORBIDDEN_OPERATOR.
     """
-    raise InvalidSubmission.because(Reason.FORBIDDEN_OPERATOR, operator=show(operator))
+    raise InvalidSubmission.because(Reason.FORBIDDEN_OPERATOR, operator=show_text(operator))
 
 
-def malformed(problem: str) -> NoReturn:
+def malformed(problem: Words | Code) -> NoReturn:
     """Refuse a file that is no proper model.
 
     Raises:
         InvalidSubmission: MALFORMED.
     """
-    raise InvalidSubmission.because(Reason.MALFORMED, expected=ONNX, problem=show(problem, 200))
+    raise InvalidSubmission.because(Reason.MALFORMED, expected=ONNX, problem=problem)
 
 
 def _beyond(cost: str, found: int, limit: int) -> NoReturn:
@@ -179,7 +182,7 @@ def _parse(content: bytes) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(content)
     except DecodeError:
-        malformed("it is not a protocol buffer of that kind")
+        malformed(say(Phrase.NO_PROTOCOL_BUFFER))
     return model
 
 
@@ -189,12 +192,13 @@ def _load_zip(content: bytes, ask: Ask) -> tuple[onnx.ModelProto, dict[str, byte
     found = name_archive(names)
     if MODEL_FILE not in names:
         if found in (ZIP, ONNX_ZIP):
-            malformed(f"the zip holds no `{MODEL_FILE}`")
+            malformed(say(Phrase.ZIP_LACKS, name=Code(MODEL_FILE)))
         refuse_format(found, ask.takes)
     legal = [MODEL_FILE, DATA_FILE, *ask.model.attachments]
     for name in names:
         if name not in legal:
-            malformed(f"the zip holds `{name[:60]}`; it may hold {', '.join(legal)}")
+            told = Code(", ".join(quote(each) for each in legal))
+            malformed(say(Phrase.ZIP_HOLDS, name=show_text(name), expected=told))
     model = _parse(read_entry(archive, MODEL_FILE))
     external = list(_external(model))
     if external and DATA_FILE not in names:
@@ -204,7 +208,7 @@ def _load_zip(content: bytes, ask: Ask) -> tuple[onnx.ModelProto, dict[str, byte
     for tensor in external:
         budget -= embed(tensor, data)
         if budget < 0:
-            malformed("constants overlap in the file of weights")
+            malformed(say(Phrase.CONSTANTS_OVERLAP))
     texts = {name: read_entry(archive, name) for name in ask.model.attachments if name in names}
     for text in texts.values():
         if len(text) > ATTACHMENT_BYTES:
@@ -220,18 +224,19 @@ def embed(tensor: onnx.TensorProto, data: bytes) -> int:
         InvalidSubmission: MALFORMED: they lie elsewhere, or not within the file.
     """
     facts = {entry.key: entry.value for entry in tensor.external_data}
-    name = tensor.name[:60]
+    name = show_text(tensor.name)
     if facts.get("location") != DATA_FILE:
-        malformed(f"weights of `{name}` lie in `{facts.get('location', '')[:60]}`; only `{DATA_FILE}` is taken")
+        found = show_text(facts.get("location", ""))
+        malformed(say(Phrase.WEIGHTS_ELSEWHERE, name=name, found=found, expected=Code(DATA_FILE)))
     if tensor.data_type not in _BITS:
-        malformed(f"constant `{name}` has a type that is not taken")
+        malformed(say(Phrase.CONSTANT_TYPE, name=name))
     size = -(-math.prod(tensor.dims) * _BITS[tensor.data_type] // 8)
     try:
         offset, length = int(facts.get("offset", "0")), int(facts.get("length", str(size)))
     except ValueError:
-        malformed(f"weights of `{name}` have no legal place")
+        malformed(say(Phrase.WEIGHTS_NOWHERE, name=name))
     if length != size or not 0 <= offset <= offset + length <= len(data):
-        malformed(f"weights of `{name}` lie outside of `{DATA_FILE}`")
+        malformed(say(Phrase.WEIGHTS_OUTSIDE, name=name, file=Code(DATA_FILE)))
     tensor.ClearField("external_data")
     tensor.data_location = onnx.TensorProto.DEFAULT
     tensor.raw_data = data[offset : offset + length]

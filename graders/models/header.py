@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from challenges.errors import FIRST_FAULTS, Fault, InvalidSubmission, Reason
-from graders.faults import show
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import cite, show, show_text
 from graders.models.archive import open_archive
 from graders.models.asking import Ask
 from graders.models.formats import SAFETENSORS, ZIP_MAGIC, name_archive, name_format, refuse_format
@@ -31,7 +32,7 @@ class TensorFacts:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.dtype} {self.shape}"
+        return f"`{self.dtype}` {self.shape}"
 
 
 def read_header(content: bytes, ask: Ask) -> dict[str, TensorFacts]:
@@ -49,13 +50,13 @@ def read_header(content: bytes, ask: Ask) -> dict[str, TensorFacts]:
         refuse_format(found, ask.takes)
     length = int.from_bytes(content[:_PREFIX_BYTES], "little")
     if not 0 < length <= min(HEADER_BYTES, len(content) - _PREFIX_BYTES):
-        _malformed(f"its header claims {length} bytes; at most {HEADER_BYTES} are taken, within the file")
+        _malformed(say(Phrase.HEADER_LENGTH, found=show(length), limit=HEADER_BYTES))
     try:
         header = json.loads(content[_PREFIX_BYTES : _PREFIX_BYTES + length], object_pairs_hook=_no_twice)
     except (ValueError, RecursionError) as error:
-        _malformed(f"its header is no JSON object with each name once ({type(error).__name__})")
+        _malformed(say(Phrase.HEADER_BROKEN, said=cite(error)))
     if not isinstance(header, dict):
-        _malformed("its header is no JSON object")
+        _malformed(say(Phrase.HEADER_NO_OBJECT))
     header.pop(_METADATA, None)
     if len(header) > MOST_TENSORS:
         raise InvalidSubmission.because(Reason.BEYOND_CAP, cost="tensors", found=len(header), limit=MOST_TENSORS)
@@ -70,10 +71,10 @@ def _check_places(spans: list[tuple[int, int]], size: int) -> None:
     end = 0
     for begin, stop in sorted(spans):
         if begin != end:
-            _malformed("its tensors overlap or leave holes")
+            _malformed(say(Phrase.TENSORS_OVERLAP))
         end = stop
     if end != size:
-        _malformed("its tensors do not end where the file ends")
+        _malformed(say(Phrase.TENSORS_END))
 
 
 def check_tensors(found: dict[str, TensorFacts], expected: dict[str, TensorFacts]) -> None:
@@ -82,12 +83,12 @@ def check_tensors(found: dict[str, TensorFacts], expected: dict[str, TensorFacts
     Raises:
         InvalidSubmission: MISSING_TENSOR, UNKNOWN_TENSOR, WRONG_TENSOR: the first ones, and how many.
     """
-    faults = [Fault(Reason.MISSING_TENSOR, {"tensor": show(name)}) for name in expected if name not in found]
-    faults += [Fault(Reason.UNKNOWN_TENSOR, {"tensor": show(name)}) for name in found if name not in expected]
+    faults = [Fault(Reason.MISSING_TENSOR, {"tensor": show_text(name)}) for name in expected if name not in found]
+    faults += [Fault(Reason.UNKNOWN_TENSOR, {"tensor": show_text(name)}) for name in found if name not in expected]
     for name, facts in expected.items():
         if name in found and found[name] != facts:
-            told = {"tensor": show(name), "found": show(str(found[name])), "expected": str(facts)}
-            faults.append(Fault(Reason.WRONG_TENSOR, told))
+            told, wanted = show_text(str(found[name])), Code(str(facts))
+            faults.append(Fault(Reason.WRONG_TENSOR, {"tensor": show_text(name), "found": told, "expected": wanted}))
     if faults:
         raise InvalidSubmission(faults[:FIRST_FAULTS], len(faults))
 
@@ -103,7 +104,7 @@ def _read_entry(name: str, entry: Any, spans: list[tuple[int, int]]) -> TensorFa
     except (KeyError, TypeError, ValueError):
         is_legal = False
     if not is_legal:
-        _malformed(f"tensor `{name[:60]}` has no legal type, shape and place")
+        _malformed(say(Phrase.TENSOR_ILLEGAL, name=show_text(name)))
     spans.append((begin, end))
     return TensorFacts(dtype, tuple(shape))
 
@@ -115,5 +116,5 @@ def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _malformed(problem: str) -> NoReturn:
-    raise InvalidSubmission.because(Reason.MALFORMED, expected=SAFETENSORS, problem=show(problem, 200))
+def _malformed(problem: Words) -> NoReturn:
+    raise InvalidSubmission.because(Reason.MALFORMED, expected=SAFETENSORS, problem=problem)

@@ -6,7 +6,8 @@ import onnx
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.model import ANY, Tensor
-from graders.faults import show
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import quote, show_text
 
 _TYPES = {
     "float32": onnx.TensorProto.FLOAT,
@@ -17,6 +18,7 @@ _TYPES = {
     "bool": onnx.TensorProto.BOOL,
 }
 _NAMES = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
+_SHOWN_NAMES, _NAME_CHARACTERS = 5, 30
 _NAMES.update({number: name for name, number in _TYPES.items()})
 
 
@@ -30,31 +32,32 @@ def check_signature(graph: onnx.GraphProto, inputs: list[Tensor], output: Tensor
     given = {value.name: value for value in graph.input if value.name not in constants}
     wanted = [tensor.name for tensor in inputs]
     if sorted(given) != sorted(wanted):
-        _refuse_names("inputs", list(given), ", ".join(wanted))
+        _refuse_names(Phrase.INPUTS, list(given), wanted)
     returned = {value.name: value for value in graph.output}
     if output.name not in returned:
-        _refuse_names("outputs", list(returned), output.name)
-    faults = [fault for tensor in inputs for fault in _compare("input", given[tensor.name], tensor)]
-    faults += _compare("output", returned[output.name], output)
+        _refuse_names(Phrase.OUTPUTS, list(returned), [output.name])
+    faults = [fault for tensor in inputs for fault in _compare(Phrase.INPUT, given[tensor.name], tensor)]
+    faults += _compare(Phrase.OUTPUT, returned[output.name], output)
     if faults:
         raise InvalidSubmission(faults)
 
 
-def _compare(side: str, value: onnx.ValueInfoProto, tensor: Tensor) -> list[Fault]:
+def _compare(side: Phrase, value: onnx.ValueInfoProto, tensor: Tensor) -> list[Fault]:
     """What differs between one value of the graph and the challenge's tensor."""
-    place = f"{side} `{tensor.name}`"
+    place, is_input = say(side, name=Code(tensor.name)), side is Phrase.INPUT
     if not value.type.HasField("tensor_type"):
-        return [_fault(place, "no tensor", f"a tensor of {tensor.dtype}")]
+        return [_fault(place, say(Phrase.NO_TENSOR), say(Phrase.TENSOR_OF, type=Code(tensor.dtype)))]
     kind = value.type.tensor_type
     if kind.elem_type != _TYPES[tensor.dtype]:
-        return [_fault(place, f"of type {_NAMES.get(kind.elem_type, 'unknown')}", tensor.dtype)]
+        found = Code(_NAMES.get(kind.elem_type, str(kind.elem_type)))
+        return [_fault(place, say(Phrase.OF_TYPE, type=found), quote(tensor.dtype))]
     if not kind.HasField("shape"):
-        return [_fault(place, "of unknown shape", _show_shape(tensor.shape))] if side == "input" else []
+        return [_fault(place, say(Phrase.OF_UNKNOWN_SHAPE), _show_shape(tensor.shape))] if is_input else []
     sizes = [size.dim_value if size.HasField("dim_value") else ANY for size in kind.shape.dim]
-    if side == "input" and len(sizes) == len(tensor.shape) and sizes[0] != ANY:
+    if is_input and len(sizes) == len(tensor.shape) and sizes[0] != ANY:
         return [Fault(Reason.FIXED_BATCH, {"found": sizes[0], "tensor": tensor.name})]
-    if not _fits(sizes, tensor.shape, is_input=side == "input"):
-        return [_fault(place, f"of shape {_show_shape(sizes)}", _show_shape(tensor.shape))]
+    if not _fits(sizes, tensor.shape, is_input=is_input):
+        return [_fault(place, say(Phrase.OF_SHAPE, shape=_show_shape(sizes)), _show_shape(tensor.shape))]
     return []
 
 
@@ -67,15 +70,19 @@ def _fits(sizes: list[int], wanted: list[int], *, is_input: bool) -> bool:
     return not is_fixed and all(ANY in (found, want) or found == want for found, want in pairs)
 
 
-def _show_shape(sizes: list[int]) -> str:
+def _show_shape(sizes: list[int]) -> Code:
     """A shape for people: `(*, 3, 32, 32)`, where * is any size."""
-    return "(" + ", ".join("*" if size == ANY else str(size) for size in sizes) + ")"
+    return show_text("(" + ", ".join("*" if size == ANY else str(size) for size in sizes) + ")")
 
 
-def _refuse_names(place: str, found: list[str], expected: str) -> None:
-    told = show(", ".join(f"`{name[:30]}`" for name in found[:5]) or "nothing")
-    raise InvalidSubmission([_fault(f"list of {place}", str(told), expected)])
+def _refuse_names(place: Phrase, found: list[str], expected: list[str]) -> None:
+    told = _show_names(found[:_SHOWN_NAMES]) if found else say(Phrase.NOTHING)
+    raise InvalidSubmission([_fault(say(place), told, _show_names(expected))])
 
 
-def _fault(place: str, found: str, expected: str) -> Fault:
-    return Fault(Reason.WRONG_SIGNATURE, {"place": place, "found": show(found), "expected": expected})
+def _show_names(names: list[str]) -> Code:
+    return Code(", ".join(quote(name, _NAME_CHARACTERS) for name in names))
+
+
+def _fault(place: Words, found: Words | Code, expected: Words | Code) -> Fault:
+    return Fault(Reason.WRONG_SIGNATURE, {"place": place, "found": found, "expected": expected})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from challenges.errors import Fault, InvalidSubmission, Reason
+from challenges.phrases import Phrase, say
 from graders.faults import parse_faults
 from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from graders.sandbox.frames import Frame
 
 COSTS = ("parameters", "weight_bytes", "macs", "latency_ms", "latency_ratio")
-_CODE_SAYS = "its code raised an error"
 _MOST = 1e18
 
 
@@ -59,7 +59,7 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
 def _hush(fault: Fault) -> Fault:
     if fault.reason is not Reason.MODEL_FAILED:
         return fault
-    return replace(fault, facts={**fault.facts, "problem": _CODE_SAYS})
+    return replace(fault, facts={**fault.facts, "problem": say(Phrase.CODE_RAISED)})
 
 
 def _parse_costs(told: Any) -> dict[str, float]:

@@ -9,7 +9,8 @@ from numpy.random import Generator, default_rng
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.model import ANY, Reading
-from graders.faults import show
+from challenges.phrases import Code, Phrase, Words, say
+from graders.faults import quote, show_text
 from graders.models.asking import CPU, Ask, Compute, OutOfRoom, random_rows
 from graders.models.likeness import agree
 
@@ -60,23 +61,23 @@ def _run(compute: Compute, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     except (InvalidSubmission, MemoryError, OutOfRoom):
         raise
     except Exception as error:
-        shape = show(str(inputs[0].shape))
-        problem = show(str(error) or type(error).__name__, _PROBLEM_CHARACTERS)
+        shape, problem = show_text(str(inputs[0].shape)), quote(error, _PROBLEM_CHARACTERS)
         raise InvalidSubmission.because(Reason.MODEL_FAILED, shape=shape, problem=problem) from error
 
 
 def _check_output(output: NDArray[Any], rows: int, ask: Ask) -> None:
     """Type, sizes, and that all of it is finite."""
     spec = ask.model.output
-    place = f"output `{spec.name}`"
+    place = say(Phrase.OUTPUT, name=Code(spec.name))
     if str(output.dtype) != spec.dtype:
-        _refuse(place, f"of type {output.dtype}", spec.dtype)
+        _refuse(place, say(Phrase.OF_TYPE, type=show_text(str(output.dtype))), quote(spec.dtype))
     expected = [rows, *ask.output_shape]
     fits = len(output.shape) == len(expected) and all(
         size in (ANY, found) for size, found in zip(expected, output.shape, strict=True)
     )
     if not fits:
-        _refuse(place, f"of shape {tuple(output.shape)} for {rows} rows", str(tuple(expected)))
+        found = say(Phrase.OF_SHAPE_FOR_ROWS, shape=show_text(str(tuple(output.shape))), rows=rows)
+        _refuse(place, found, Code(str(tuple(expected))))
     if output.dtype.kind == "f" and not np.isfinite(output).all():
         raise InvalidSubmission.because(Reason.OUTPUT_NOT_FINITE)
 
@@ -97,5 +98,5 @@ def _are_alike(first: NDArray[Any], second: NDArray[Any], ask: Ask) -> bool:
     return first.shape == second.shape and bool(agree(first, second, is_autocast=bool(ask.autocast)).all())
 
 
-def _refuse(place: str, found: str, expected: str) -> None:
-    raise InvalidSubmission.because(Reason.WRONG_SIGNATURE, place=place, found=show(found), expected=expected)
+def _refuse(place: Words, found: Words, expected: Code) -> None:
+    raise InvalidSubmission.because(Reason.WRONG_SIGNATURE, place=place, found=found, expected=expected)

@@ -1,4 +1,4 @@
 """Rules that a challenge sets for the graph of an ONNX model, one file each.
 
-`check(graph) -> list[str]` of each says in a few words what breaks the rule; nothing where it is kept.
+`check(graph) -> list[Words]` of each says what breaks the rule, in phrases of the vocabulary; nothing where it is kept.
 """

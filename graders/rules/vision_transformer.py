@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import onnx
 
+from challenges.phrases import Phrase, Words, say
+
 CONVOLUTIONS = ("Conv", "ConvInteger", "ConvTranspose", "QLinearConv", "DeformConv")
 LEAST_ATTENTIONS = 2
 _PRODUCTS = ("MatMul", "Gemm", "Einsum", "MatMulInteger", "QLinearMatMul")
@@ -14,18 +16,18 @@ _BETWEEN = ("Mul", "Div", "Add", "Sub", "Where", "Cast", "Reshape", "Transpose",
 _STEPS = 6
 
 
-def check(graph: onnx.GraphProto) -> list[str]:
+def check(graph: onnx.GraphProto) -> list[Words]:
     """What a graph lacks to be a vision transformer."""
     live = _live_nodes(graph)
     problems = []
     convolutions = [node for node in live if node.op_type in CONVOLUTIONS]
     if len(convolutions) > 1:
-        problems.append(f"it has {len(convolutions)} convolutions; one, which embeds the patches, is allowed")
+        problems.append(say(Phrase.CONVOLUTIONS, found=len(convolutions)))
     elif convolutions and not _embeds_patches(convolutions[0], graph):
-        problems.append("its convolution overlaps: the stride must be the kernel's size, without padding")
+        problems.append(say(Phrase.CONVOLUTION_OVERLAPS))
     attentions = count_attentions(live)
     if attentions < LEAST_ATTENTIONS:
-        problems.append(f"it has {attentions} softmax between matrix products; at least {LEAST_ATTENTIONS} are needed")
+        problems.append(say(Phrase.ATTENTIONS, found=attentions, least=LEAST_ATTENTIONS))
     return problems
 
 

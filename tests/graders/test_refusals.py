@@ -171,14 +171,14 @@ def test_one_odd_byte_far_behind_is_found_by_its_position(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (gzip.compress(GOOD), "a gzip archive"),
-        (gzip.compress(bytes(10_000_000)), "a gzip archive"),
-        (b"\x28\xb5\x2f\xfd" + bytes(40), "a zstd archive"),
-        (b"\x89PNG\r\n", "a PNG image"),
-        (b"%PDF-1.7", "a PDF document"),
+        (gzip.compress(GOOD), "an archive (gzip)"),
+        (gzip.compress(bytes(10_000_000)), "an archive (gzip)"),
+        (b"\x28\xb5\x2f\xfd" + bytes(40), "an archive (zstd)"),
+        (b"\x89PNG\r\n", "an image (PNG)"),
+        (b"%PDF-1.7", "a document (PDF)"),
         (b"PK\x03\x04 [Content_Types].xml", "an Office document"),
-        (b"\x80\x04\x95", "a Python pickle"),
-        (b"\x93NUMPY\x01\x00", "a NumPy .npy array"),
+        (b"\x80\x04\x95", "a Python pickle (`.pkl`, or an old `.pt`)"),
+        (b"\x93NUMPY\x01\x00", "NumPy .npy"),
         (b"  <!DOCTYPE HTML>", "a web page"),
     ],
 )
@@ -186,7 +186,7 @@ def test_one_odd_byte_far_behind_is_found_by_its_position(tmp_path: Path):
 def test_other_files_are_recognised_and_never_unpacked(content: bytes, found: str, filename: str, tmp_path: Path):
     fault = refuse(content, tmp_path, flowers(), filename).faults[0]
     assert fault.reason is Reason.WRONG_TYPE
-    assert fault.facts["found"] == found
+    assert str(fault.facts["found"]) == found
     assert fault.facts["expected"] == "CSV, Parquet, JSON Lines, NumPy .npz"
 
 
@@ -269,7 +269,7 @@ def test_texts_and_whole_numbers_are_checked(tmp_path: Path):
     refusal = refuse(b"id,words,count\na,,1.5\nb,two,10\n", tmp_path, challenge)
     told = [(f.reason, f.facts["row"]) for f in refusal.faults]
     assert told == [(Reason.EMPTY_CELL, 1), (Reason.OUT_OF_RANGE, 1), (Reason.OUT_OF_RANGE, 2)]
-    assert refusal.faults[1].facts["expected"] == "[0, 9] and be whole"
+    assert str(refusal.faults[1].facts["expected"]) == "[0, 9] and be whole"
     wrong = refuse(b'{"id": "a", "words": 5, "count": 1}', tmp_path, challenge, "p.jsonl")
     assert wrong.faults[0].reason is Reason.WRONG_DTYPE
 
@@ -286,7 +286,7 @@ def test_many_labels_are_not_all_repeated(tmp_path: Path):
     predictions = read_here((tmp_path / "p.csv").read_bytes(), "p.csv", manifest, challenge.index)
     assert predictions.columns["label"].tolist() == [1, 299]
     fault = refuse(b"id,label\na,l1\nb,l300\n", tmp_path, challenge).faults[0]
-    assert str(fault.facts["expected"]).endswith("l19, …")
+    assert str(fault.facts["expected"]).endswith("`l19`, …")
 
 
 def test_probabilities_must_sum_to_one(tmp_path: Path):

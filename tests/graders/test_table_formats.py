@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from challenges.errors import Reason
+from challenges.phrases import Phrase, say
 from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge
 from graders.thrift import ThriftError, read_struct
@@ -112,8 +113,8 @@ def test_parquet_numbers_and_labels_of_another_type_are_told(tmp_path: Path):
     as_text = perfect(prices()).with_columns(pl.col("price").cast(pl.String))
     assert refuse(as_parquet(as_text), tmp_path, prices(), "p.parquet").faults[0].facts == {
         "column": "price",
-        "found": "text",
-        "expected": "numbers",
+        "found": say(Phrase.TEXT),
+        "expected": say(Phrase.NUMBERS),
     }
     as_numbers = perfect(flowers()).with_columns(species=pl.lit(1))
     fault = refuse(as_parquet(as_numbers), tmp_path, flowers(), "p.parquet").faults[0]
@@ -175,7 +176,7 @@ def test_a_wrong_json_number_has_its_own_reason(cell: str, reason: Reason, tmp_p
 
 def test_a_json_array_is_a_wrong_type(tmp_path: Path):
     content = perfect(flowers()).write_json().encode()
-    assert refuse(content, tmp_path, flowers(), "p.json").faults[0].facts["found"] == "one JSON array"
+    assert refuse(content, tmp_path, flowers(), "p.json").faults[0].facts["found"] == say(Phrase.JSON_ARRAY)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ def test_by_page_a_wrong_model_is_told_what_to_change_in_both_languages(installa
             time.sleep(0.2)
         chinese = browser.get(str(sent.url), headers={"Accept-Language": "zh-CN"}).text
         assert "before you export" not in chinese
+        assert "list of outputs" in text
+        assert "list of outputs" not in chinese
+        assert "输出列表" in chinese
+        submission = str(sent.url).rpartition("/")[2]
+        answer = browser.get(f"/api/v1/submissions/{submission}", headers={"Accept-Language": "zh-CN"}).json()
+        assert answer["faults"][0]["facts"]["place"] == "输出列表"
 
 
 def rename_output(content: bytes) -> bytes:

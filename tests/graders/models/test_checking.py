@@ -30,7 +30,7 @@ def put(folder: Path, name: str, content: bytes) -> Path:
 
 def test_a_good_model_is_told_its_costs(tmp_path: Path):
     checked = check_file(MANIFEST, tmp_path, put(tmp_path, "model.onnx", to_onnx(Convolutional())))
-    assert (checked.faults, checked.warning) == ([], "")
+    assert (checked.faults, checked.warning) == ([], None)
     assert set(checked.costs) == {"parameters", "weight_bytes", "macs", "latency_ms", "latency_ratio"}
     assert tell(checked).endswith("The file is as it must be.\n")
 

@@ -54,7 +54,7 @@ def test_a_slow_model_is_refused_with_what_was_found_and_what_is_taken():
     fault = refuse(SLOW, capped(2.0))
     assert fault.reason is Reason.BEYOND_CAP
     assert (fault.facts["cost"], fault.facts["limit"]) == ("latency_ratio", 2.0)
-    assert float(fault.facts["found"]) > 2
+    assert float(str(fault.facts["found"])) > 2
     assert "`latency_ratio`" in fault.sentence
 
 

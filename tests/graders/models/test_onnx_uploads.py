@@ -178,7 +178,7 @@ def test_types_and_sizes_are_those_of_the_challenge(dtype: str, shape: list[int]
     sizes: list[int | str] = ["rows", *shape[1:]]
     model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", kind, sizes))
     fault = refuse(tiny(model), TINY)
-    assert (fault.reason, fault.facts["place"]) == (Reason.WRONG_SIGNATURE, "input `x`")
+    assert (fault.reason, str(fault.facts["place"])) == (Reason.WRONG_SIGNATURE, "input `x`")
 
 
 def test_an_output_of_other_classes_is_found_by_running():
