@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-
-Item = TypeVar("Item")
+from challenges._generators.dice import Dice
 
 
 def _words(text: str) -> list[str]:
@@ -56,7 +53,6 @@ _VOWELS = _words("a e i o u ae ia ou")
 _MIDDLES = ["", "", "", "l", "m", "n", "r", "s"]
 _ENDS = [*_MIDDLES, "th", "x", "nd", "rk"]
 _THREE_SYLLABLES = 0.35
-_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -76,32 +72,6 @@ class Person:
     name: str
     trade: str
     pronoun: str
-
-
-class Dice:
-    """Choices from a stream of random numbers, which are drawn many at a time."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._drawn: list[float] = []
-
-    def chance(self, probability: float) -> bool:
-        """Whether something of this probability happens."""
-        return self._next() < probability
-
-    def pick(self, options: Sequence[Item]) -> Item:
-        """One of the options."""
-        return options[int(self._next() * len(options))]
-
-    def sample(self, options: Sequence[Item], count: int) -> list[Item]:
-        """Several different ones, in any order."""
-        left = list(options)
-        return [left.pop(int(self._next() * len(left))) for _ in range(count)]
-
-    def _next(self) -> float:
-        if not self._drawn:
-            self._drawn = self._rng.random(_BLOCK).tolist()
-        return self._drawn.pop()
 
 
 def tell_story(dice: Dice) -> Story:

@@ -12,9 +12,10 @@ import onnx
 import polars as pl
 from numpy.typing import NDArray
 
+from challenges._generators.dice import Dice
 from challenges._generators.keys import Keys
 from challenges._generators.pictures import PALETTE, Pieces, save_text
-from challenges._generators.stories import Dice, Story, tell_story
+from challenges._generators.stories import Story, tell_story
 from challenges.errors import InvalidSource
 
 SIZE = 96

@@ -68,6 +68,10 @@ def wrong_cells(column: Column) -> Iterator[tuple[str, Reason]]:
     if column.type is ColumnType.LABEL:
         yield "no such label", Reason.UNKNOWN_LABEL
         return
+    if column.type is ColumnType.TEXT:
+        yield "a bell\a", Reason.INVISIBLE_CHARACTER
+        yield "long" * column.most_characters, Reason.TEXT_TOO_LONG
+        return
     yield "much", Reason.NOT_A_NUMBER
     yield "NaN", Reason.NOT_FINITE
     yield "inf", Reason.NOT_FINITE
@@ -150,6 +154,8 @@ def test_what_editors_do_to_a_file_does_no_harm(tabled: Prepared, name: str, tmp
 def test_faults_say_nothing_of_the_answers(tabled: Prepared, tmp_path: Path):
     """All cells wrong: the reply lists a few and counts the rest, and repeats nothing but what was sent."""
     lines = read_lines(tabled)
-    faults = refuse(tabled, join([lines[0], *([cells[0], "?"] for cells in lines[1:])]), tmp_path)
+    is_text = tabled.package.manifest.submission.columns[0].type is ColumnType.TEXT
+    cell, told = ("?\a", "U+0007") if is_text else ("?", "?")
+    faults = refuse(tabled, join([lines[0], *([cells[0], cell] for cells in lines[1:])]), tmp_path)
     assert len(faults) == 5
-    assert all(fault["value"] == "?" for fault in faults)
+    assert all(fault["value"] == told for fault in faults)

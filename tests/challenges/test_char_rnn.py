@@ -18,9 +18,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from challenges._generators.dice import Dice
 from challenges._generators.keys import Keys
 from challenges._generators.pictures import save_text
-from challenges._generators.stories import TRADES, Dice, Story, make_name, tell_story
+from challenges._generators.stories import TRADES, Story, make_name, tell_story
 from challenges.errors import InvalidSource
 from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_script
 from tests.real_data import needs_files, serve_real_files

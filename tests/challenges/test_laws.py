@@ -33,6 +33,7 @@ def best_submission(prepared: Prepared) -> pl.DataFrame:
     best = answers.select(names)
     for metric in prepared.package.manifest.secondary:
         labels = next((c.labels for c in table.columns if c.name == metric.answer), [])
+        labels = labels[-len(metric.columns) :]  # a single column is the probability of the last label
         columns = [(answers[metric.answer].cast(pl.String) == x).cast(pl.Float64) for x in labels]
         best = best.with_columns(c.alias(n) for c, n in zip(columns, metric.columns, strict=False))
     return best

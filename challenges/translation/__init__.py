@@ -1,0 +1,1 @@
+"""Translation: English sentences into Chinese, learnt from twenty thousand pairs."""
