@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import pytest
 
-from challenges.errors import FIRST_FAULTS, SENTENCES, Fault, InvalidSubmission, Reason
+from challenges.errors import FIRST_FAULTS, SENTENCES, Facts, Fault, InvalidSubmission, Reason
 
 
 def fields_of(sentence: str) -> set[str]:
@@ -15,7 +16,8 @@ def fields_of(sentence: str) -> set[str]:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_sentence_that_can_be_filled(reason: Reason):
-    facts: dict[str, str | int | float] = dict.fromkeys(fields_of(SENTENCES[reason]), 1)
+    facts: Any = dict.fromkeys(fields_of(SENTENCES[reason]), 1)
+    assert set(facts) <= set(Facts.__annotations__)
     sentence = Fault(reason, facts).sentence
     assert "{" not in sentence
     assert sentence[0].isupper()

@@ -19,6 +19,7 @@ from arena.submissions.models import Status, Submission
 from arena.submissions.service import record
 from challenges.manifest import Direction, Metric
 from challenges.messages import Outcome, Verdict, WireFault
+from challenges.phrases import Fact
 from tests.arena.submissions.conftest import CONTENT, Desk
 from tests.factories import (
     NOON,
@@ -301,7 +302,7 @@ class TestSight:
         self, api: httpx.Client, desk: Desk, ada: User, redis: Redis, verdict: Callable[..., Verdict]
     ):
         sent = desk.submit(ada)
-        facts: dict[str, str | int | float] = {
+        facts: dict[str, Fact] = {
             "row": 17,
             "column": "p",
             "value": "{x}<b>",

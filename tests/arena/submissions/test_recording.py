@@ -31,6 +31,7 @@ from challenges.messages import (
     dump_message,
     grade_job_id,
 )
+from challenges.phrases import Fact
 from tests.arena.submissions.conftest import Desk
 from tests.factories import NOON
 
@@ -165,7 +166,7 @@ class TestOutcomes:
     def test_text_that_postgresql_cannot_hold_is_recorded_all_the_same(
         self, desk: Desk, ada: User, redis: Redis, verdict: Make
     ):
-        facts: dict[str, str | int | float] = {"value": "a\0b\ud800", "row": 1, "column": "\0"}
+        facts: dict[str, Fact] = {"value": "a\0b\ud800", "row": 1, "column": "\0"}
         sent = desk.submit(ada)
         record(desk.db, redis, verdict(sent, Outcome.REJECTED, faults=[WireFault("not_a_number", facts)]))
         assert fresh(desk.db, sent).faults[0]["facts"] == {"value": "a\ufffdb?", "row": 1, "column": "\ufffd"}

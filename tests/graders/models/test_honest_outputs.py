@@ -79,6 +79,16 @@ def test_a_second_frame_is_exactly_what_was_asked_for(name: str, tmp_path: Path)
     assert found is others.get(name, Reason.CRASHED)
 
 
+DEEP: dict[str, Any] = {"phrase": "nothing", "facts": {}}
+for _ in range(6):
+    DEEP = {"phrase": "both", "facts": {"first": DEEP, "second": "x"}}
+
+
+def malformed(problem: Any) -> dict[str, Any]:
+    fault = {"reason": "malformed", "facts": {"expected": "ONNX", "problem": problem}}
+    return {"is_refused": True, "faults": [fault], "count": 1}
+
+
 FIRST: dict[str, dict[str, Any]] = {
     "no note": {},
     "no costs": {"costs": {}},
@@ -90,6 +100,11 @@ FIRST: dict[str, dict[str, Any]] = {
     "no faults": {"is_refused": True, "faults": [], "count": 0},
     "an unknown reason": {"is_refused": True, "faults": [{"reason": "x", "facts": {}}], "count": 1},
     "facts that do not fit": {"is_refused": True, "faults": [{"reason": "beyond_cap", "facts": {}}], "count": 1},
+    "an unknown phrase": malformed({"phrase": "x", "facts": {}}),
+    "words without facts": malformed({"phrase": "nothing"}),
+    "words with facts of others": malformed({"phrase": "nothing", "facts": {"row": 1}}),
+    "words within words within words": malformed(DEEP),
+    "a list of words": malformed([]),
 }
 
 
@@ -105,6 +120,13 @@ def test_a_refused_model_gets_no_hidden_input(tmp_path: Path):
     forger = Forger(Frame(refused), outputs)
     assert refuse(forger, tmp_path) is Reason.OUTPUT_NOT_FINITE
     assert forger.streamed is None
+
+
+def test_words_are_taken_with_their_facts_made_harmless():
+    told = {"phrase": "in_row", "facts": {"found": {"phrase": "list", "facts": {}}, "row": "3\x1b" + "x" * 1000}}
+    (fault,) = parse_tried(Frame(malformed(told)), MODEL, is_code=False).faults
+    assert fault.sentence.startswith("The file cannot be read as ONNX: a list in row 3\N{REPLACEMENT CHARACTER}xxx")
+    assert len(fault.sentence) < 600
 
 
 def test_words_of_a_program_are_replaced():
