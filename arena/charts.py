@@ -180,6 +180,31 @@ def scatter_chart(diagnostic: Spec, x: str, y: str, rows: str, right: str) -> Sp
     )
 
 
+@_kept
+def curve_chart(lines: list[Spec], x: str, y: str) -> Spec:
+    """Lines over a quantity.
+
+    Args:
+        lines: `{"name": text, "points": [[x, y], …]}`.
+        x: Name of the horizontal axis.
+        y: Name of the vertical axis.
+    """
+    names = [line["name"] for line in lines]
+    points = [{"line": line["name"], "x": at, "y": value} for line in lines for at, value in line["points"]]
+    colours = [_FIRST, _SECOND, *_OTHERS[1:]][: len(names)]
+    drawn = _chart(points).mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=14, filled=True))
+    return _finish(
+        drawn.encode(
+            x=alt.X("x:Q", title=x, scale=alt.Scale(zero=False, nice=False, padding=8)),
+            y=alt.Y("y:Q", title=y, scale=alt.Scale(zero=False, nice=True)),
+            color=alt.Color(
+                "line:N", sort=names, title=None, scale=alt.Scale(domain=names, range=colours)
+            ) if len(names) > 1 else alt.value(_FIRST),
+            tooltip=[alt.Tooltip("line:N", title=None), alt.Tooltip("x:Q", title=x), alt.Tooltip("y:Q", title=y)],
+        )
+    )  # fmt: skip
+
+
 def _share_colour(title: str) -> alt.Color:
     """From all right to mostly wrong in four steps; names of variables cannot be mixed, so there is no gradient."""
     steps = ["var(--chart-2)", "var(--chart-5)", "var(--chart-3)", _FIRST]

@@ -97,7 +97,7 @@ def environment(language: str) -> Environment:
     found.filters.update(sandbox_reason=partial(sandboxes.tell_reason, language=language))
     found.filters.update(sandbox_level=partial(sandboxes.tell_level, language=language))
     found.globals.update(score_chart=charts.score_chart, board_chart=charts.board_chart)
-    found.globals.update(scatter_chart=charts.scatter_chart, vega=ADDRESS)
+    found.globals.update(scatter_chart=charts.scatter_chart, curve_chart=charts.curve_chart, vega=ADDRESS)
     found.globals.update(static=static, languages=LANGUAGES, themes=THEMES, locale=locale_of(language))
     return found
 

@@ -72,6 +72,15 @@ class Reason(StrEnum):
     NOT_DETERMINISTIC = "not_deterministic"
     BATCH_DEPENDENT = "batch_dependent"
     NOT_CAUSAL = "not_causal"
+    TOO_MANY_MEMBERS = "too_many_members"
+    UNSAFE_MEMBER = "unsafe_member"
+    DUPLICATE_MEMBER = "duplicate_member"
+    UNKNOWN_MEMBER = "unknown_member"
+    MISSING_MEMBER = "missing_member"
+    MEMBER_TOO_LARGE = "member_too_large"
+    WRONG_MEMBER = "wrong_member"
+    MEMBER_NOT_FINITE = "member_not_finite"
+    MEMBER_OUT_OF_RANGE = "member_out_of_range"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -162,6 +171,20 @@ SENTENCES: dict[Reason, str] = {
         "The output at a position changes with the tokens after it. "
         "Mask attention, and use no layer that reads backwards."
     ),
+    Reason.TOO_MANY_MEMBERS: "The archive has {found} files; at most {limit} are taken.",
+    Reason.UNSAFE_MEMBER: (
+        "The archive's `{member}` is {found}, which is not taken. "
+        "Pack plain files under relative paths, without a password."
+    ),
+    Reason.DUPLICATE_MEMBER: "The archive holds `{member}` twice. Keep one.",
+    Reason.UNKNOWN_MEMBER: "The archive holds `{member}`, which is not expected. It must hold: {expected}.",
+    Reason.MISSING_MEMBER: "The archive lacks `{member}`. It must hold: {expected}.",
+    Reason.MEMBER_TOO_LARGE: (
+        "The archive's `{member}` has {size_bytes} bytes when unpacked; at most {limit_bytes} are taken."
+    ),
+    Reason.WRONG_MEMBER: "The archive's `{member}` is {found}; it must be {expected}.",
+    Reason.MEMBER_NOT_FINITE: "The archive's `{member}` holds {value} at {place}; every number must be finite.",
+    Reason.MEMBER_OUT_OF_RANGE: "The archive's `{member}` holds {value} at {place}; it must lie in {expected}.",
 }
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 
@@ -182,6 +205,7 @@ class Facts(TypedDict, total=False):
     limit_seconds: float
     limit: float
     file: str
+    member: str
     operator: str
     tensor: str
     cost: str

@@ -1,4 +1,4 @@
-"""What `challenge.toml` says: one dataclass per table, parsed strictly, checked against the rules of a challenge.
+"""What `challenge.toml` says: one dataclass per table. How it is read and checked is in rules.
 
 The reference for organisers is generated from the sentences below each field.
 """
@@ -6,19 +6,13 @@ The reference for organisers is generated from the sentences below each field.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from challenges.errors import InvalidManifest
-from challenges.model import MODEL_KINDS, ModelSpec, check_model
-from challenges.records import RecordError, parse_record
+from challenges.artefacts import Artefacts
+from challenges.model import ModelSpec
 from challenges.texts import Text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SLUG_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}\Z")
 LANGUAGES = ("en", "zh")
@@ -62,13 +56,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of `graders/metrics/`, and the columns it reads."""
+    """A metric of `graders/metrics/`, and the columns it reads; of artefacts, what `grade.py` computes."""
 
     name: str
-    """File and function name under `graders/metrics/`."""
+    """File and function name under `graders/metrics/`; of artefacts, the name that `grade.py` gives it."""
     direction: Direction
     """`max` or `min`: which end is better; must be the metric's own."""
-    columns: list[str]
+    columns: list[str] = field(default_factory=list)
     """Submitted columns handed to the metric: one for labels and numbers, the class probabilities in label order."""
     answer: str = ""
     """Column of the hidden answers; empty: the first of `columns`."""
@@ -111,9 +105,9 @@ class Table:
     """The predictions table a participant uploads."""
 
     id: str
-    """Name of the id column."""
-    columns: list[Column]
-    """All other columns."""
+    """Name of the id column; of artefacts, that of the hidden items."""
+    columns: list[Column] = field(default_factory=list)
+    """All other columns; none where artefacts are sent."""
     formats: list[str] = field(default_factory=lambda: ["csv", "parquet", "jsonl", "npz"])
     """File formats that are taken."""
     probability_groups: list[str] = field(default_factory=list)
@@ -128,6 +122,8 @@ class Split:
     """Share of the hidden rows whose score is shown while the challenge is open."""
     stratify: str = ""
     """Answer column (or hidden slice column) whose strata are split alike; empty: none."""
+    by_prepare: bool = False
+    """`prepare.py` divides the rows itself: its answers hold the column `side`, `public` or `private` in each row."""
 
 
 @dataclass(frozen=True)
@@ -238,65 +234,11 @@ class Manifest:
     """`cpu` or `gpu`: which queue grades it."""
     model: ModelSpec | None = None
     """The models that are taken, for kinds `onnx`, `weights` and `torchscript`."""
+    artefacts: Artefacts | None = None
+    """The artefacts that are taken, for kind `artefacts`; the package then has a `grade.py`."""
     tags: list[str] = field(default_factory=list)
     """Words to find it by."""
     opens_at: datetime | None = None
     """Begin of submissions (aware). None: at once."""
     deadline: datetime | None = None
     """End of submissions (aware). None: practice, always open, and private scores are never shown."""
-
-
-def load_manifest(path: Path) -> Manifest:
-    """Read and check a `challenge.toml`.
-
-    Raises:
-        InvalidManifest: The file is missing or wrong; the message names the field and the mend.
-    """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidManifest(f"{path}: {error}") from error
-    try:
-        manifest = parse_record(Manifest, data)
-        check_manifest(manifest)
-    except RecordError as error:
-        raise InvalidManifest(f"{path}: {error}") from error
-    return manifest
-
-
-def check_manifest(manifest: Manifest) -> None:
-    """Raise RecordError where fields contradict each other."""
-    _require(manifest.schema == 1, "schema must be 1")
-    _require(manifest.device in ("cpu", "gpu"), "device must be cpu or gpu")
-    _require(manifest.limits.gpu_memory_bytes >= 0, "limits.gpu_memory_bytes must not be negative")
-    _require(0 < manifest.split.public_share < 1, "split.public_share must lie between 0 and 1")
-    names = [column.name for column in manifest.submission.columns]
-    _require(len(set(names)) == len(names), "submission.columns: a name appears twice")
-    _require(manifest.submission.id not in names, "submission.id must not be listed among the columns")
-    for metric in [manifest.metric, *manifest.secondary]:
-        for name in metric.columns:
-            _require(name in names, f"metric {metric.name}: column {name!r} is not submitted")
-    for column in manifest.submission.columns:
-        is_label = column.type is ColumnType.LABEL
-        _require(is_label == bool(column.labels), f"column {column.name}: labels go with type label")
-    for at in (manifest.opens_at, manifest.deadline):
-        _require(at is None or at.tzinfo is not None, "opens_at and deadline need a UTC offset")
-    is_model = manifest.kind in MODEL_KINDS
-    _require(is_model == (manifest.model is not None), "a [model] table goes with kinds " + ", ".join(MODEL_KINDS))
-    if manifest.model is not None:
-        _require(manifest.kind in manifest.model.formats, "model.formats must list the challenge's kind")
-        check_model(manifest.model, names)
-    _check_thresholds(manifest)
-
-
-def _check_thresholds(manifest: Manifest) -> None:
-    levels = manifest.thresholds
-    ordered = [levels.passing, levels.good, levels.excellent]
-    descending = manifest.metric.direction is Direction.MIN
-    problem = "thresholds must go from passing to excellent in the metric's direction"
-    _require(ordered == sorted(ordered, reverse=descending), problem)
-
-
-def _require(holds: bool, problem: str) -> None:
-    if not holds:
-        raise RecordError(problem)

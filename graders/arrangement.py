@@ -27,6 +27,11 @@ class Predictions:
     attachments: dict[str, str] = field(default_factory=dict)
     """Texts that came beside a model, by file name; never scored."""
 
+    @classmethod
+    def nothing(cls) -> Predictions:
+        """No column at all."""
+        return cls({}, np.empty((0, 0)))
+
     def has(self, name: str) -> bool:
         """Whether the column was submitted."""
         return name in self.columns

@@ -3,7 +3,8 @@
     python -m graders.checking challenge.toml model.onnx [--json]
 
 Models are opened in the sandbox where this machine can hold one, else in this very process: the file is one's own.
-Tables are compared with the ids of a `sample_submission.csv` beside the manifest, where there is one.
+Tables are compared with the ids of a `sample_submission.csv` beside the manifest, and artefacts with the public files
+that list their ids, where there are any.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from challenges.errors import Fault, InvalidManifest, InvalidSubmission, Reason
-from challenges.manifest import Manifest, load_manifest
+from challenges.manifest import Manifest
 from challenges.phrases import Code, Phrase, Words, say
 from challenges.records import dump_record
+from challenges.rules import load_manifest
 from graders.alignment import AnswerIndex
+from graders.artefacts.placing import load_indices
 from graders.boxing import SandboxFailed, check_end
 from graders.faults import quote
 from graders.grading import find_kind
-from graders.kinds import Upload
+from graders.kinds import Upload, artefacts
 from graders.kinds.predictions import read_here
 from graders.models.running import Course, ask_to_try, run_guest
 from graders.models.serving import find_excess
@@ -101,6 +104,9 @@ def check_file(manifest: Manifest, folder: Path, path: Path) -> Checked:
             limit = manifest.limits.upload_bytes
             raise InvalidSubmission.because(Reason.TOO_LARGE, size_bytes=size, limit_bytes=limit)
         upload = Upload(path, path.name)
+        if manifest.artefacts is not None:
+            check_archive(manifest, folder, upload)
+            return Checked()
         if manifest.model is None:
             check_table(manifest, folder, upload)
             return Checked()
@@ -123,6 +129,16 @@ def check_table(manifest: Manifest, folder: Path, upload: Upload) -> None:
         return
     parsed = parse(content, upload.name, Expected(table, manifest.limits, _ANY_ROWS, pl.String))
     parsed.faults.raise_any()
+
+
+def check_archive(manifest: Manifest, folder: Path, upload: Upload) -> None:
+    """Check artefacts; ids too, where the public files that list them lie beside the manifest.
+
+    Raises:
+        InvalidSubmission: What is wrong with them.
+    """
+    indices = load_indices(manifest, lambda name: (folder / name).read_bytes())
+    artefacts.read_here(upload.path.read_bytes(), manifest, indices)
 
 
 def check_model(manifest: Manifest, folder: Path, upload: Upload) -> Checked:

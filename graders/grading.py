@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from challenges.errors import InvalidSubmission
 from challenges.messages import GradeJob, Outcome, Provenance, Scores, Verdict, WireFault
+from graders.artefacts.scoring import Judged, judge
 from graders.diagnostics import PublicSide, diagnose
 from graders.kinds import Upload
 from graders.scoring import BrokenChallenge
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from challenges.manifest import Manifest
     from graders.arrangement import Predictions
     from graders.boxing import Box
+    from graders.kinds import Reading
     from graders.loading import LoadedChallenge
 
 HEAD_BYTES = 4096
@@ -61,10 +63,7 @@ def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grade
         box.check_kind(kind)
         device = box.device if challenge.manifest.device == "gpu" else "cpu"
         reading = load_kind(kind).read(upload, challenge, box.mechanism, device)
-        predictions = reading.predictions
-        public = score_side(challenge, predictions, challenge.public)
-        private = score_side(challenge, predictions, challenge.private)
-        diagnostics = diagnose(PublicSide(challenge, predictions))
+        judged = _judge(challenge, reading)
     except InvalidSubmission as refusal:
         return Verdict(
             job.submission_id,
@@ -78,12 +77,24 @@ def grade(job: GradeJob, path: Path, challenge: LoadedChallenge, box: Box, grade
         job.submission_id,
         job.attempt,
         Outcome.SCORED,
-        public=public,
-        private=private,
-        diagnostics=diagnostics,
+        public=judged.public,
+        private=judged.private,
+        diagnostics=judged.diagnostics,
         costs=reading.costs,
         provenance=_provenance(challenge, grader, started),
     )
+
+
+def _judge(challenge: LoadedChallenge, reading: Reading) -> Judged:
+    """Both sides' scores, and the public one's diagnostics."""
+    if reading.given is not None:
+        return judge(challenge, reading.given)
+    predictions = reading.predictions
+    if predictions is None:
+        raise BrokenChallenge("the kind has read nothing that can be scored")
+    public = score_side(challenge, predictions, challenge.public)
+    private = score_side(challenge, predictions, challenge.private)
+    return Judged(public, private, diagnose(PublicSide(challenge, predictions)))
 
 
 def score_side(challenge: LoadedChallenge, predictions: Predictions, rows: slice) -> Scores:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -18,16 +18,21 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import polars as pl
 
+from challenges.artefacts import GRADE_FILE
 from challenges.catalogue import Package, load_package
 from challenges.manifest import SLUG_PATTERN, ColumnType
 from graders.alignment import AnswerIndex
 from graders.models.inputs import INPUTS_FILE, HiddenInputs, load_inputs
 from graders.scoring import BrokenChallenge, Scorer, make_scorer
+from graders.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from challenges.manifest import Manifest
+    from numpy.typing import NDArray
+
+    from challenges._generators.grading import Given, Graded, Hidden, Side
+    from challenges.manifest import Manifest, Metric
     from graders.settings import GraderSettings
 
 ANSWERS_FILE = "answers.parquet"
@@ -61,6 +66,12 @@ class LoadedChallenge:
     """Reads one of the package's files (the architecture of weights)."""
     read_hidden: Callable[[str], bytes]
     """Reads one of the vault's files, checked against the data manifest."""
+    places: NDArray[np.intp]
+    """For each row, its place in the order in which `prepare.py` wrote the answers."""
+    hidden_files: list[str] = field(default_factory=list)
+    """Names of the vault's files."""
+    grade: Callable[[Given, Hidden, Side], Graded] | None = None
+    """Of the package's `grade.py`, for challenges that take artefacts."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What diagnostics have read, in the order of the public rows."""
 
@@ -160,10 +171,11 @@ def make_challenge(  # noqa: PLR0913 - each is a part of a challenge, by name
         answers=ordered.drop(SIDE_COLUMN),
         public_rows=public_rows,
         index=index,
-        scorers=[make_scorer(metric, manifest, ordered) for metric in (manifest.metric, *manifest.secondary)],
+        scorers=[make_scorer(metric, manifest, ordered) for metric in _metrics_of(manifest)],
         read_public=read_public or _read_nothing,
         read_package=read_package or _read_nothing,
         read_hidden=read_hidden or _read_nothing,
+        places=np.argsort((answers[SIDE_COLUMN] != PUBLIC).to_numpy(), kind="stable"),
     )
 
 
@@ -197,7 +209,7 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
             raise BrokenChallenge(f"{package.slug}: {name} of {dataset} is not that of its data manifest")
         return content
 
-    return make_challenge(
+    challenge = make_challenge(
         package.manifest,
         pl.read_parquet(BytesIO(check(ANSWERS_FILE, answers))),
         package_digest=package.digest,
@@ -207,6 +219,8 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         read_package=lambda name: (folder / name).read_bytes(),
         read_hidden=lambda name: check(name, read_blob(vault_url, name)),
     )
+    grade = load_script(folder, GRADE_FILE).grade if package.manifest.artefacts else None
+    return replace(challenge, hidden_files=sorted(promised), grade=grade)
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:
@@ -217,7 +231,7 @@ def _stamps(folder: Path) -> tuple[int, ...]:
 def _check_answers(manifest: Manifest, answers: pl.DataFrame) -> None:
     table = manifest.submission
     needed = [table.id, SIDE_COLUMN]
-    for metric in (manifest.metric, *manifest.secondary):
+    for metric in _metrics_of(manifest):
         needed += metric.answers or [metric.answer or metric.columns[0]]
     for name in needed:
         if name not in answers.columns:
@@ -229,6 +243,11 @@ def _check_answers(manifest: Manifest, answers: pl.DataFrame) -> None:
             odd = set(answers[column.name].cast(pl.String).unique().to_list()) - set(column.labels)
             if odd:
                 raise BrokenChallenge(f"answers of {column.name!r} hold {len(odd)} labels that are not declared")
+
+
+def _metrics_of(manifest: Manifest) -> list[Metric]:
+    """Metrics that compare columns with answers; artefacts are scored by `grade.py`."""
+    return [] if manifest.artefacts else [manifest.metric, *manifest.secondary]
 
 
 def _read_nothing(name: str) -> bytes:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -31,6 +28,7 @@ from challenges.messages import DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
 from graders.loading import ANSWERS_FILE, DATA_MANIFEST_FILE, PRIVATE, PUBLIC, SIDE_COLUMN
 from graders.publishing import Shelves
+from graders.scripts import load_script
 from graders.settings import GraderSettings
 from graders.sources import download_files
 
@@ -92,7 +90,7 @@ def _make(
         progress("download", 0.05)
         download_files(_source_files(package, job.source), raw, settings.source_base_url)
     progress("generate", 0.2)
-    _load_module(package).prepare(raw, public, hidden, keys, job.source)
+    load_script(package.folder, "prepare.py").prepare(raw, public, hidden, keys, job.source)
     progress("split", 0.8)
     _check_files(job.slug, public, hidden)
     for name in PACKAGE_FILES:
@@ -108,8 +106,14 @@ def _make(
 
 
 def split_answers(path: Path, id_column: str, split: Split, keys: Keys) -> None:
-    """Add the column `side` to the answers: in each stratum the share of ids whose keyed hash is smallest is public."""
+    """Add the column `side` to the answers: in each stratum the share of ids whose keyed hash is smallest is public.
+
+    Where `prepare.py` has divided them itself, its column stays.
+    """
     answers = pl.read_parquet(path)
+    if split.by_prepare:
+        _check_sides(answers, id_column)
+        return
     if SIDE_COLUMN in answers.columns or id_column not in answers.columns:
         raise BrokenPackage(f"{ANSWERS_FILE} needs column {id_column!r}, and no column {SIDE_COLUMN!r}")
     if split.stratify and split.stratify not in answers.columns:
@@ -128,6 +132,13 @@ def split_answers(path: Path, id_column: str, split: Split, keys: Keys) -> None:
     if len(set(sides)) != len((PUBLIC, PRIVATE)):
         raise BrokenPackage(f"{len(ids)} hidden rows are too few for a public and a private side")
     answers.with_columns(pl.Series(SIDE_COLUMN, sides)).write_parquet(path)
+
+
+def _check_sides(answers: pl.DataFrame, id_column: str) -> None:
+    """Raise BrokenPackage where `prepare.py` was to divide the rows itself, and has not."""
+    given = set(answers[SIDE_COLUMN].to_list()) if SIDE_COLUMN in answers.columns else set()
+    if id_column not in answers.columns or given != {PUBLIC, PRIVATE}:
+        raise BrokenPackage(f"{ANSWERS_FILE} needs columns {id_column!r} and {SIDE_COLUMN!r}, which holds both sides")
 
 
 def finish_public(public: Path, slug: str) -> None:
@@ -191,21 +202,6 @@ def _source_files(package: Package, source: str) -> list[Any]:
     if source not in package.manifest.sources:
         raise BrokenPackage(f"{package.slug} has no source {source!r}")
     return package.manifest.sources[source].files
-
-
-def _load_module(package: Package) -> ModuleType:
-    """Import a package's `prepare.py` by its path: packages are trusted, and need not be importable by name."""
-    name = f"_arena_prepare_{package.slug}"
-    spec = importlib.util.spec_from_file_location(name, package.folder / "prepare.py")
-    if spec is None or spec.loader is None:
-        raise BrokenPackage(f"{package.slug}: prepare.py cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling inside it look it up
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[name]
-    return module
 
 
 def _version_of(library: str) -> str | None:

@@ -30,7 +30,7 @@ from graders.tasks import connect
 if TYPE_CHECKING:
     from graders.boxing import Box
 
-AT_START = ("predictions", "onnx")
+AT_START = ("predictions", "artefacts", "onnx")
 """Kinds whose specimens are tried before the grader listens. Those that need torch, whose import takes seconds and two
 hundred megabytes, are tried before their first submission."""
 SELF_TEST_FAILED = 3

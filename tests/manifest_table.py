@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from challenges import manifest, model, texts
+from challenges import artefacts, manifest, model, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "challenges" / "README.md"
-MODULES = (manifest, model, texts)
+MODULES = (manifest, model, artefacts, texts)
 """Where the dataclasses of a manifest are."""
 START, END = "<!-- fields: written by `make docs` -->", "<!-- end of fields -->"
 TABLES = {
@@ -30,6 +30,9 @@ TABLES = {
     "ModelSpec": "`[model]`",
     "Tensor": "`[[model.inputs]]`, `[model.output]`",
     "Caps": "`[model.caps]`",
+    "Artefacts": "`[artefacts]`",
+    "ArraySpec": "`[[artefacts.arrays]]`",
+    "FileSpec": "`[[artefacts.files]]`",
     "Diagnostic": "`[[diagnostics]]`",
     "Source": "`[sources.NAME]`",
     "SourceFile": "`[[sources.NAME.files]]`",

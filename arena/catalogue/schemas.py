@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from arena.catalogue.artefacts import ArtefactsOut
 from arena.catalogue.datasets import public_files
 from arena.catalogue.files import content_type_of
 from arena.catalogue.manifests import manifest_of
@@ -69,7 +70,8 @@ class SubmissionFormat(BaseModel):
     id: str = Field(description="Name of the id column; for models, of the rows that are predicted.")
     columns: list[ColumnOut] = Field(description="For models: what is read of their outputs.")
     formats: list[str] = Field(description="File formats that are read; for models see `model`.")
-    model: ModelOut | None = Field(description="What a model must look like; null where tables are sent.")
+    model: ModelOut | None = Field(description="What a model must look like; null where something else is sent.")
+    artefacts: ArtefactsOut | None = Field(description="What an archive must hold; null where something else is sent.")
 
     @classmethod
     def of(cls, manifest: Manifest, language: str) -> Self:
@@ -79,9 +81,17 @@ class SubmissionFormat(BaseModel):
             kind=manifest.kind,
             id=table.id,
             columns=[ColumnOut.of(column, language) for column in table.columns],
-            formats=table.formats if manifest.model is None else manifest.model.formats,
+            formats=formats_of(manifest),
             model=ModelOut.of(manifest.model, language) if manifest.model else None,
+            artefacts=ArtefactsOut.of(manifest.artefacts, language) if manifest.artefacts else None,
         )
+
+
+def formats_of(manifest: Manifest) -> list[str]:
+    """File formats of tables, kinds of models, or that of archives."""
+    if manifest.artefacts is not None:
+        return ["npz" if manifest.artefacts.arrays else "zip"]
+    return manifest.submission.formats if manifest.model is None else manifest.model.formats
 
 
 class LimitsOut(BaseModel):

@@ -46,7 +46,7 @@ def challenge(slug: Slug, server: Server = "", as_json: AsJson = False) -> None:
         _("State"): found["state"],
         _("Deadline"): show_time(found.get("deadline")),
         _("Metric"): f"{metric['title']} ({better})",
-        **_describe_format(found["submission"]),
+        **describe_format(found["submission"]),
         _("Limits"): _("{count} submissions a day, {size} each").format(
             count=limits["per_day"], size=show_size(limits["upload_bytes"])),
         _("Page"): str(client.base_url).removesuffix("api/v1/") + f"challenges/{slug}",
@@ -193,9 +193,11 @@ def show_costs(costs: dict[str, float]) -> None:
         print_table(["", ""], rows, right=(1,))
 
 
-def _describe_format(form: dict[str, Any]) -> dict[str, object]:
-    """What a submission must be: the columns of a table, or a model's tensors and caps."""
+def describe_format(form: dict[str, Any]) -> dict[str, object]:
+    """What a submission must be: the columns of a table, the parts of an archive, or a model's tensors and caps."""
     model = form.get("model")
+    if form.get("artefacts"):
+        return _describe_archive(form["artefacts"], form["id"])
     if model is None:
         columns = [form["id"], *(column["name"] for column in form["columns"])]
         return {_("Columns"): ", ".join(columns), _("Formats"): ", ".join(form["formats"])}
@@ -217,6 +219,25 @@ def _describe_format(form: dict[str, Any]) -> dict[str, object]:
         _("Beside the model"): ", ".join(model["attachments"]),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _describe_archive(artefacts: dict[str, Any], id_column: str) -> dict[str, object]:
+    """The arrays of an NPZ file, or the files of a zip archive."""
+    if artefacts["arrays"]:
+        lines = [f"{a['name']} {a['dtype']} {a['shape']}: {a['description']}" for a in artefacts["arrays"]]
+        return {_("Arrays (.npz)"): "\n".join(lines)}
+    lines = [f"{file['pattern']} {_show_form(file, id_column)}: {file['description']}" for file in artefacts["files"]]
+    return {_("Files (.zip)"): "\n".join(lines)}
+
+
+def _show_form(file: dict[str, Any], id_column: str) -> str:
+    ids = _("ids of {file}").format(file=file["ids"]) if file["ids"] else ""
+    form = "PNG" if file["format"] == "picture" else "CSV" if file["format"] == "table" else "UTF-8"
+    size = f"{file['width']} × {file['height']} {file['mode']}" if file["format"] == "picture" else ""
+    named = ", ".join([id_column, *file["columns"]]) if file["columns"] else ""
+    like = _("columns of {file}").format(file=file["like"]) if file["like"] else ""
+    most = _("up to {count} columns").format(count=file["most_columns"]) if file["most_columns"] else ""
+    return f"({', '.join(word for word in (form, size, named, like, most, ids) if word)})"
 
 
 def _show_tensor(tensor: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ left out where "wrong" gives the answer away (two classes); everything else is c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from graders.arrangement import Predictions
 from graders.scoring import BrokenChallenge, Scorer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from graders.arrangement import Predictions
     from graders.loading import LoadedChallenge
 
 FEWEST_ROWS = 5
@@ -33,7 +35,10 @@ class PublicSide:
     """The public rows of one submission, with what participants have of them."""
 
     challenge: LoadedChallenge
-    predictions: Predictions
+    predictions: Predictions = field(default_factory=Predictions.nothing)
+    """None of them where artefacts were sent."""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """What a challenge's `grade.py` has to show, by name."""
 
     @property
     def rows(self) -> slice:
@@ -49,6 +54,16 @@ class PublicSide:
     def scorer(self) -> Scorer:
         """The challenge's own metric."""
         return self.challenge.scorers[0]
+
+    def told(self, name: str) -> Any:
+        """What `grade.py` has to show under a name.
+
+        Raises:
+            BrokenChallenge: Nothing.
+        """
+        if name not in self.shown:
+            raise BrokenChallenge(f"grade.py shows nothing under the name {name!r}")
+        return self.shown[name]
 
     def label_scorer(self) -> Scorer | None:
         """The first metric that compares labels."""

@@ -33,11 +33,12 @@ def images(side: PublicSide, file: str, array: str = "x", count: int = 20) -> di
     pictures = side.array(file, array)
     predicted = side.column(side.scorer.metric.columns[0])
     return {
-        "items": [{"png": _encode(pictures[row]), "caption": side.scorer.labels[int(predicted[row])]} for row in chosen]
+        "items": [{"png": encode(pictures[row]), "caption": side.scorer.labels[int(predicted[row])]} for row in chosen]
     }
 
 
-def _encode(picture: NDArray[Any]) -> str:
+def encode(picture: NDArray[Any]) -> str:
+    """A picture as PNG in base64."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from challenges.errors import InvalidSubmission, Reason
 
 if TYPE_CHECKING:
+    from challenges._generators.grading import Given
     from graders.arrangement import Predictions
     from graders.sandbox import Mechanism
 
@@ -37,9 +38,12 @@ class Upload:
 class Reading:
     """What came of an upload."""
 
-    predictions: Predictions
+    predictions: Predictions | None = None
+    """Columns that metrics read; None where artefacts were sent."""
     costs: dict[str, float] = field(default_factory=dict)
     """As in `Verdict.costs`."""
+    given: Given | None = None
+    """Artefacts, which the challenge's `grade.py` scores."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
     S2n  namespaces and seccomp              every kind, in bubblewrap
     SX   the operator's outer isolation      every kind, where canaries find no way to answers, queue or network
     S1   seccomp and a user of its own       tables and models; no program
-    S0   none of these                       tables and weights, which are data
+    S0   none of these                       tables, artefacts and weights, which are data
 
 Each holds what the ones below it hold.
 """
@@ -32,6 +32,7 @@ class Level(IntEnum):
 
 NEEDS = {
     "predictions": Level.S0,
+    "artefacts": Level.S0,
     "weights": Level.S0,
     "onnx": Level.S1,
     "torchscript": Level.S1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.challenges.workshop import COPY, MODELS, SLUGS, Prepared, Workshop
+from tests.challenges.workshop import ARCHIVES, COPY, MODELS, SLUGS, Prepared, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def prepared(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
     return workshop.prepare(request.param)
 
 
-@pytest.fixture(params=[slug for slug in [*SLUGS, COPY] if slug not in MODELS])
+@pytest.fixture(params=[slug for slug in [*SLUGS, COPY] if slug not in (*MODELS, *ARCHIVES)])
 def tabled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
     """Each challenge that takes tables of predictions."""
     return workshop.prepare(request.param)
@@ -30,4 +30,10 @@ def tabled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
 @pytest.fixture(params=MODELS)
 def modelled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
     """Each challenge that takes models."""
+    return workshop.prepare(request.param)
+
+
+@pytest.fixture(params=ARCHIVES)
+def archived(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
+    """Each challenge that takes artefacts."""
     return workshop.prepare(request.param)

@@ -7,6 +7,7 @@ import re
 import resource
 import subprocess
 import sys
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -82,9 +83,11 @@ def test_every_formula_of_a_description_is_drawn(package: Package):
 def test_metrics_and_diagnostics_exist_and_agree_with_the_manifest(package: Package):
     manifest = package.manifest
     for metric in (manifest.metric, *manifest.secondary):
-        module = import_module(f"graders.metrics.{metric.name}")
-        assert metric.direction == module.DIRECTION
         assert metric.title is not None
+        if manifest.artefacts is None:
+            assert metric.direction == import_module(f"graders.metrics.{metric.name}").DIRECTION
+    if manifest.artefacts is not None:
+        assert manifest.metric.direction == load_script(package.folder, "grade").DIRECTION
     for diagnostic in manifest.diagnostics:
         assert hasattr(import_module(f"graders.diagnostics.{diagnostic.name}"), diagnostic.name)
     assert len([b for b in manifest.baselines if b.is_script]) == 1
@@ -106,10 +109,16 @@ def test_the_description_names_every_file_and_column(prepared: Prepared):
         sections = split_sections(text, language)
         for file in prepared.report.files:
             assert f"`{file.name}`" in sections["data"]
-        model = prepared.package.manifest.model
-        names = prepared.sample.columns if model is None else [t.name for t in (*model.inputs, model.output)]
-        for name in names:
+        for name in names_of(prepared):
             assert f"`{name}`" in sections["submission"]
+
+
+def names_of(prepared: Prepared) -> list[str]:
+    """What a submission's parts are called: columns, tensors, arrays or files."""
+    model, artefacts = prepared.package.manifest.model, prepared.package.manifest.artefacts
+    if artefacts is not None:
+        return [*(array.name for array in artefacts.arrays), *(file.pattern for file in artefacts.files)]
+    return prepared.sample.columns if model is None else [t.name for t in (*model.inputs, model.output)]
 
 
 # Law 2: one secret, one result. (What may not be in it: test_leaks.py.)
@@ -155,6 +164,37 @@ def test_the_answers_get_the_best_score_of_every_metric(tabled: Prepared, tmp_pa
             assert score == pytest.approx(import_module(f"graders.metrics.{name}").BEST, abs=1e-6)
 
 
+def test_no_artefact_is_beyond_the_best_score(archived: Prepared, tmp_path: Path):
+    """Answers have no form of a submission there: the sample and the baseline stand for what may be sent."""
+    module = load_script(archived.package.folder, "grade")
+    out = tmp_path / f"submission{archived.suffix}"
+    load_script(archived.package.folder, "baseline").main(archived.public, out)
+    for path in (archived.sample_file, out):
+        for score in scores_of(archived.grade(path)):
+            assert not is_better(archived.package.manifest, score, module.BEST)
+
+
+def test_artefacts_are_scored_with_all_that_is_declared(archived: Prepared, tmp_path: Path):
+    manifest, out = archived.package.manifest, tmp_path / f"submission{archived.suffix}"
+    load_script(archived.package.folder, "baseline").main(archived.public, out)
+    verdict = archived.grade(out)
+    for side in (verdict.public, verdict.private):
+        assert side is not None
+        assert set(side.secondary) == {metric.name for metric in manifest.secondary}
+        assert side.rows > 0
+    shown = [d["title"]["en"] for d in verdict.diagnostics]
+    assert shown
+    assert shown == [d.title.en for d in manifest.diagnostics if d.title.en in shown]
+
+
+def test_members_of_an_archive_may_come_in_any_order(archived: Prepared, tmp_path: Path):
+    path = tmp_path / archived.sample_file.name
+    with zipfile.ZipFile(archived.sample_file) as archive, zipfile.ZipFile(path, "w") as other:
+        for member in reversed(archive.infolist()):
+            other.writestr(member.filename, archive.read(member))
+    assert scores_of(archived.grade(path)) == scores_of(archived.grade(archived.sample_file))
+
+
 @pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl", "npz"])
 def test_order_and_format_make_no_difference(tabled: Prepared, format_: str, tmp_path: Path):
     frame = best_submission(tabled)
@@ -186,7 +226,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
 
 
 def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Prepared, tmp_path: Path):
-    out = tmp_path / ("model.onnx" if prepared.package.manifest.model else "submission.csv")
+    out = tmp_path / f"submission{prepared.suffix}"
     started = resource.getrusage(resource.RUSAGE_CHILDREN)
     script = prepared.package.folder / "baseline.py"
     done = subprocess.run(

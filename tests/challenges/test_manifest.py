@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from challenges.errors import InvalidManifest
-from challenges.manifest import SLUG_PATTERN, ColumnType, Direction, load_manifest
+from challenges.manifest import SLUG_PATTERN, ColumnType, Direction
+from challenges.rules import load_manifest
 from tests.challenges.workshop import CHALLENGES
 
 TEXT = (CHALLENGES / "_template" / "challenge.toml").read_text(encoding="utf-8")

@@ -31,6 +31,8 @@ TEMPLATE, COPY = "_template", "two_dials"
 SLUGS = sorted(p.name for p in CHALLENGES.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
 MODELS = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.model is not None]
 """Challenges that take models."""
+ARCHIVES = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.artefacts is not None]
+"""Challenges that take artefacts."""
 SECRET = b"a secret only for tests, 32 byte"
 
 
@@ -65,8 +67,18 @@ class Prepared:
 
     @property
     def sample_file(self) -> Path:
-        """The sample that everybody may submit: a table, or a model."""
-        return self.public / ("sample_model.onnx" if self.package.manifest.model else "sample_submission.csv")
+        """The sample that everybody may submit: a table, a model, or an archive."""
+        if self.package.manifest.model:
+            return self.public / "sample_model.onnx"
+        return self.public / f"sample_submission{self.suffix}"
+
+    @property
+    def suffix(self) -> str:
+        """Of the files that are submitted."""
+        manifest = self.package.manifest
+        if manifest.artefacts:
+            return ".npz" if manifest.artefacts.arrays else ".zip"
+        return ".onnx" if manifest.model else ".csv"
 
     @property
     def sample(self) -> pl.DataFrame:

@@ -27,7 +27,7 @@ def test_there_is_a_specimen_for_every_reason_a_table_can_be_refused_for():
 
 
 def test_all_kinds_agree():
-    assert check_kinds(shared_sandbox()) == ["onnx", "predictions", "torchscript", "weights"]
+    assert check_kinds(shared_sandbox()) == ["artefacts", "onnx", "predictions", "torchscript", "weights"]
 
 
 def test_a_wrong_verdict_is_noticed():

@@ -13,6 +13,7 @@ from arena.charts import (
     board_chart,
     chart_json,
     chart_svg,
+    curve_chart,
     scatter_chart,
     score_chart,
     slices_chart,
@@ -47,9 +48,20 @@ DIAGNOSTICS: list[dict[str, Any]] = [
         "copied_text": "<b>",
     },
     {"kind": "text_sample", "text": "A", "distinct": 1.0, "train_distinct": 0.4, "copied": 0, "copied_text": ""},
+    {
+        "kind": "curve",
+        "x_label": TITLE,
+        "y_label": {"en": "variance", "zh": "方差"},
+        "lines": [{"name": TITLE, "points": [[1, 0.2], [2, 0.4]]}, {"name": "b", "points": [[1, 0.3]]}],
+    },
+    {"kind": "values", "label": TITLE, "rows": [{"name": TITLE, "value": 1.5}, {"name": "<b>", "value": -0.25}]},
+    {"kind": "gallery", "columns": [TITLE, "b"], "rows": [{"pictures": ["aGk=", "aGk="], "caption": "pair <1>"}]},
     {"kind": "from the future", "anything": 1},
 ]
+LINES = [{"name": name, "points": [[1, 0.2], [2, 0.4]]} for name in ("one", "</script>")]
 CHARTS = {
+    "curve": curve_chart(LINES, "x", "y"),
+    "one line": curve_chart(LINES[:1], "x", "y"),
     "score": score_chart(SCORES, "Score", "Best", "Time"),
     "board": board_chart(TEAMS, "ada", "Score", "Team", "Time"),
     "slices": slices_chart(DIAGNOSTICS[1]),

@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 import challenges
+from graders.artefacts import specimens as artefacts_to_try
+from graders.artefacts.archives import pack
 from graders.checking import Here, check_file, main, tell, try_model
 from graders.kinds import Upload
 from graders.models.specimens import torch_pickle
@@ -64,6 +66,16 @@ def test_without_a_sandbox_the_verdict_is_the_same(tmp_path: Path):
     assert not try_model(MANIFEST, tmp_path, good, Here()).faults
     bad = Upload(put(tmp_path, "other.onnx", linear().SerializeToString()), "other.onnx")
     assert try_model(MANIFEST, tmp_path, bad, Here()).faults[0].reason == "wrong_signature"
+
+
+def test_artefacts_are_checked_with_and_without_the_ids(tmp_path: Path):
+    manifest = artefacts_to_try.make_manifest(artefacts_to_try.FILES)
+    good = put(tmp_path, "s.zip", pack(artefacts_to_try.files_with()))
+    short = put(tmp_path, "t.zip", pack(artefacts_to_try.files_with(out_b2_png=None)))
+    assert not check_file(manifest, tmp_path, short).faults
+    put(tmp_path, "rows.csv", b"id\na1\nb2\nc3\n")
+    assert not check_file(manifest, tmp_path, good).faults
+    assert [f.reason for f in check_file(manifest, tmp_path, short).faults] == ["missing_member"]
 
 
 def test_tables_are_checked_with_and_without_the_ids(tmp_path: Path):

@@ -10,6 +10,7 @@ import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +19,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from challenges._generators.keys import Keys
 from challenges.errors import InvalidSource
-from challenges.manifest import SourceFile
+from challenges.manifest import SourceFile, Split
 from challenges.messages import PrepareReport, dump_message, parse_message
-from graders.preparing import BrokenPackage, prepare
+from graders.preparing import BrokenPackage, prepare, split_answers
 from graders.publishing import BrokenVault, Shelves
 from graders.sources import download_files, mirrored, name_of
 from tests.graders.runtime.bucket import open_bucket
@@ -117,6 +119,25 @@ def test_the_same_secret_makes_the_same_bytes_and_another_one_other_answers(plac
     assert reports[0].digest == reports[1].digest != reports[2].digest
     assert reports[0].files == reports[1].files
     assert answers[0] == answers[1] != answers[2]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"id": ["a", "b"], "side": ["public", "private"]}, ""),
+        ({"id": ["a", "b"], "side": ["public", "public"]}, "holds both sides"),
+        ({"id": ["a", "b"], "side": ["public", "secret"]}, "holds both sides"),
+        ({"id": ["a", "b"]}, "holds both sides"),
+        ({"name": ["a", "b"], "side": ["public", "private"]}, "needs columns 'id'"),
+    ],
+)
+def test_a_script_may_divide_the_rows_itself(tmp_path: Path, columns: dict[str, list[str]], problem: str):
+    path = tmp_path / "answers.parquet"
+    pl.DataFrame(columns).write_parquet(path)
+    before = path.read_bytes()
+    with pytest.raises(BrokenPackage, match=problem) if problem else nullcontext():
+        split_answers(path, "id", Split(by_prepare=True), Keys(b"s" * 32, "c", 1))
+    assert path.read_bytes() == before
 
 
 def test_the_split_keeps_the_share_in_each_stratum(place: Installation):

@@ -9,7 +9,7 @@ import pytest
 
 from graders.sandbox.levels import KINDS, NEEDS, Level, refused
 
-DATA = {"predictions", "weights"}
+DATA = {"artefacts", "predictions", "weights"}
 MODELS = DATA | {"onnx", "torchscript"}
 PROGRAMS = MODELS | {"code", "service"}
 HELD = {

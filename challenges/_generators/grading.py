@@ -1,0 +1,67 @@
+"""What a challenge's `grade.py` is given and what it returns: the whole interface of challenges that take artefacts.
+
+def grade(given: Given, hidden: Hidden, side: Side) -> Graded: ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hidden = dict[str, dict[str, NDArray[Any]]]
+"""Arrays of each `hidden/NAME.npz` under its name, and under `answers` the columns of `answers.parquet`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a participant sent, checked against the manifest; files with `ids` stand in the order of those ids."""
+
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """Arrays by name; pictures are uint8 (files, height, width[, 3]), tables float64 (rows, columns)."""
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    """Names of the columns of each table, without the id."""
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    """Texts by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of the hidden items."""
+
+    name: str
+    """`public` or `private`."""
+    rows: NDArray[np.intp]
+    """Places of its items in `answers.parquet`, ascending."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether participants see this side's score, and its diagnostics."""
+        return self.name == "public"
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """What one side says of a submission."""
+
+    score: float
+    """The challenge's metric."""
+    secondary: dict[str, float] = field(default_factory=dict)
+    """Secondary metrics by name; those that are not finite are left out."""
+    influence: NDArray[np.float64] | None = None
+    """How each item moves the score, mean 0: for a mean over items, value minus mean. None: no error is told."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What diagnostics show of the public side, by the name that the manifest gives as `of`."""
+
+
+def grade_mean(values: NDArray[np.float64], **others: Any) -> Graded:
+    """What a side says whose score is the mean over its items.
+
+    Args:
+        values: Of each item, shape (items,).
+        others: Further fields of `Graded`.
+    """
+    score = float(values.mean())
+    return Graded(score, influence=values - score, **others)

@@ -1,0 +1,88 @@
+"""Reads a `challenge.toml`: parsed strictly, and checked against what its fields must have in common."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+from challenges.artefacts import ARTEFACT_KIND, check_artefacts
+from challenges.errors import InvalidManifest
+from challenges.manifest import ColumnType, Direction, Manifest
+from challenges.model import MODEL_KINDS, check_model
+from challenges.records import RecordError, parse_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a `challenge.toml`.
+
+    Raises:
+        InvalidManifest: The file is missing or wrong; the message names the field and the mend.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidManifest(f"{path}: {error}") from error
+    try:
+        manifest = parse_record(Manifest, data)
+        check_manifest(manifest)
+    except RecordError as error:
+        raise InvalidManifest(f"{path}: {error}") from error
+    return manifest
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Raise RecordError where fields contradict each other."""
+    _require(manifest.schema == 1, "schema must be 1")
+    _require(manifest.device in ("cpu", "gpu"), "device must be cpu or gpu")
+    _require(manifest.limits.gpu_memory_bytes >= 0, "limits.gpu_memory_bytes must not be negative")
+    _require(0 < manifest.split.public_share < 1, "split.public_share must lie between 0 and 1")
+    names = [column.name for column in manifest.submission.columns]
+    _require(len(set(names)) == len(names), "submission.columns: a name appears twice")
+    _require(manifest.submission.id not in names, "submission.id must not be listed among the columns")
+    for metric in [manifest.metric, *manifest.secondary]:
+        for name in metric.columns:
+            _require(name in names, f"metric {metric.name}: column {name!r} is not submitted")
+    for column in manifest.submission.columns:
+        is_label = column.type is ColumnType.LABEL
+        _require(is_label == bool(column.labels), f"column {column.name}: labels go with type label")
+        is_text = column.type is ColumnType.TEXT
+        _require(is_text or not column.most_characters, f"column {column.name}: most_characters goes with type text")
+        _require(column.most_characters >= 0, f"column {column.name}: most_characters must not be negative")
+    for at in (manifest.opens_at, manifest.deadline):
+        _require(at is None or at.tzinfo is not None, "opens_at and deadline need a UTC offset")
+    is_model = manifest.kind in MODEL_KINDS
+    _require(is_model == (manifest.model is not None), "a [model] table goes with kinds " + ", ".join(MODEL_KINDS))
+    if manifest.model is not None:
+        _require(manifest.kind in manifest.model.formats, "model.formats must list the challenge's kind")
+        check_model(manifest.model, names)
+    _check_columns(manifest)
+    _check_thresholds(manifest)
+
+
+def _check_columns(manifest: Manifest) -> None:
+    """Artefacts are scored by the package's own `grade.py`, everything else by metrics that read columns."""
+    is_artefacts = manifest.kind == ARTEFACT_KIND
+    _require(is_artefacts == (manifest.artefacts is not None), f"an [artefacts] table goes with kind {ARTEFACT_KIND}")
+    if manifest.artefacts is not None:
+        check_artefacts(manifest.artefacts)
+    _require(is_artefacts != bool(manifest.submission.columns), "submission.columns go with all kinds but artefacts")
+    for metric in [manifest.metric, *manifest.secondary]:
+        _require(is_artefacts != bool(metric.columns), f"metric {metric.name}: columns go with all kinds but artefacts")
+
+
+def _check_thresholds(manifest: Manifest) -> None:
+    levels = manifest.thresholds
+    ordered = [levels.passing, levels.good, levels.excellent]
+    descending = manifest.metric.direction is Direction.MIN
+    _require(
+        ordered == sorted(ordered, reverse=descending),
+        "thresholds must go from passing to excellent in the metric's direction",
+    )
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise RecordError(problem)
