@@ -31,7 +31,7 @@ Case = tuple[str, str, bytes, Reason | None]
 
 
 def manifest() -> Manifest:
-    """A challenge with a label, a number and two optional probabilities."""
+    """A challenge with a label, a number, two optional probabilities and an optional text."""
     probabilities = [
         Column(f"p_{label}", ColumnType.NUMBER, _TEXT, minimum=0.0, maximum=1.0, optional_group="p")
         for label in _LABELS
@@ -40,6 +40,7 @@ def manifest() -> Manifest:
         Column("kind", ColumnType.LABEL, _TEXT, labels=_LABELS),
         Column("size", ColumnType.NUMBER, _TEXT, minimum=0.0, maximum=100.0),
         *probabilities,
+        Column("note", ColumnType.TEXT, _TEXT, most_characters=20, optional_group="note"),
     ]
     return Manifest(
         schema=1,
@@ -117,8 +118,15 @@ def _wrong_cells() -> list[Case]:
     def with_size(cell: str) -> bytes:
         return _CSV.replace("2.5", cell).encode()
 
+    def with_note(text: str) -> bytes:
+        header, *lines = _CSV.splitlines()
+        return "\n".join([f"{header},note", *(f"{line},{text}" for line in lines)]).encode()
+
     cut = _CSV.splitlines()[:-1]
     return [
+        ("a text", "p.csv", with_note("quite small"), None),
+        ("a long text", "p.csv", with_note("very " * 9), Reason.TEXT_TOO_LONG),
+        ("a text with a mark of direction", "p.csv", with_note("small\u202e"), Reason.INVISIBLE_CHARACTER),
         ("an empty cell", "p.csv", with_size(""), Reason.EMPTY_CELL),
         ("text for a number", "p.csv", with_size("much"), Reason.NOT_A_NUMBER),
         ("NaN", "p.csv", with_size("NaN"), Reason.NOT_FINITE),
