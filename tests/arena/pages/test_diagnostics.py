@@ -56,6 +56,9 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     },
     {"kind": "values", "label": TITLE, "rows": [{"name": TITLE, "value": 1.5}, {"name": "<b>", "value": -0.25}]},
     {"kind": "gallery", "columns": [TITLE, "b"], "rows": [{"pictures": ["aGk=", "aGk="], "caption": "pair <1>"}]},
+    {"kind": "contingency", "true": ["A", "B"], "clusters": ["7", "-2"], "matrix": [[9, 0], [1, 3]], "others": [0, 2]},
+    {"kind": "contingency", "true": ["A"], "clusters": ["7"], "matrix": [[9]], "others": [0]},
+    {"kind": "silhouettes", "rows": [{"name": "7", "rows": 9, "score": -0.2}, {"name": "1", "rows": 5, "score": 0.4}]},
     {"kind": "from the future", "anything": 1},
 ]
 LINES = [{"name": name, "points": [[1, 0.2], [2, 0.4]]} for name in ("one", "</script>")]
