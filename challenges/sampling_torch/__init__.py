@@ -1,0 +1,1 @@
+"""sampling_torch: draw from six densities that are known up to a factor."""
