@@ -58,6 +58,13 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "gallery", "columns": [TITLE, "b"], "rows": [{"pictures": ["aGk=", "aGk="], "caption": "pair <1>"}]},
     {"kind": "contingency", "true": ["A", "B"], "clusters": ["7", "-2"], "matrix": [[9, 0], [1, 3]], "others": [0, 2]},
     {"kind": "contingency", "true": ["A"], "clusters": ["7"], "matrix": [[9]], "others": [0]},
+    {
+        "kind": "calibration",
+        "column": "p",
+        "points": [{"x": 0.1, "y": 0.2, "rows": 30}, {"x": 0.9, "y": 0.8, "rows": 40}],
+    },
+    {"kind": "calibration", "column": "p", "points": [{"x": 0.1, "y": 0.2, "rows": 30}]},
+    {"kind": "each_column", "rows": [{"name": "close_1", "rows": 9, "score": 0.2}]},
     {"kind": "silhouettes", "rows": [{"name": "7", "rows": 9, "score": -0.2}, {"name": "1", "rows": 5, "score": 0.4}]},
     {"kind": "from the future", "anything": 1},
 ]
