@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main(guest: Guest) -> None:
     """Open the upload and send what it holds, or what is wrong with it."""
-    pictures.prepare()
+    prepare()
     guest.seal()
     ask = parse_record(Ask, guest.settings)
     try:
@@ -31,3 +31,8 @@ def main(guest: Guest) -> None:
         guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
         return
     guest.send({}, dump_found(found))
+
+
+def prepare() -> None:
+    """Load what reads pictures: a fork server calls it once, for all its children."""
+    pictures.prepare()
