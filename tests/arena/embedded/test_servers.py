@@ -112,6 +112,8 @@ def test_after_a_kill_postgresql_starts_again_and_has_lost_nothing(folder: Path)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 'yes' AS value")
         os.kill(server.pid, signal.SIGKILL)
+    assert server.process is not None
+    server.process.wait(30)  # a busy machine lets what is killed live on for a moment
     again = start_postgres(folder)
     try:
         assert again.pid != server.pid
