@@ -133,6 +133,7 @@ class Phrase(Enum):
     TENSOR_ILLEGAL = "tensor `{name}` has no legal type, shape and place"
     NOT_LOADED = "`torch.jit.load` does not take it"
     CODE_RAISED = "its code raised an error"
+    MORE_ON_HIDDEN = "larger on hidden inputs"
 
     # what goes into a model and comes out
     INPUT = "input `{name}`"

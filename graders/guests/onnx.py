@@ -16,11 +16,12 @@ from challenges.records import parse_record
 from graders.faults import quote
 from graders.models import tiny_onnx
 from graders.models.asking import CPU, Ask
-from graders.models.graph import check_graph, count_weights, load_graph, malformed
-from graders.models.macs import count_macs
+from graders.models.graph import check_graph, load_graph, malformed
+from graders.models.macs import make_counter
 from graders.models.room import lack_of, provider_options, read_total, room_bytes
 from graders.models.serving import Opened, check_caps, serve
 from graders.models.signature import check_signature
+from graders.models.weighing import count_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,16 +48,19 @@ def main(guest: Guest) -> None:
         check_signature(model.graph, ask.model.inputs, ask.model.output)
         costs = count_weights(model)
         check_caps(costs, ask)
-        problems = rule.check(model.graph) if rule else []
+        problems = rule.check(model.graph, ask.model.output.name) if rule else []
         if problems:
             raise InvalidSubmission.because(Reason.RULE_BROKEN, problem=join(Phrase.BOTH, problems))
         run = _start(model, [ask.model.output.name], ask)
-        return Opened(
-            compute=lambda inputs: run(inputs)[0],
-            costs=costs,
-            count_macs=lambda row: count_macs(model, lambda it, names: _start(it, names, ask, rewrite=False)(row)),
-            attachments=texts,
-        )
+
+        def compute(inputs: list[NDArray[Any]]) -> NDArray[Any]:
+            return run(inputs)[0]
+
+        def count_macs(rows: list[list[NDArray[Any]]]) -> float:
+            return max(map(make_counter(model, lambda it, names: _start(it, names, ask, rewrite=False)), rows))
+
+        # a graph without control flow, sequences and random numbers remembers nothing: one session is all copies
+        return Opened(lambda: compute, costs, count_macs, texts)
 
     serve(guest, ask, open_model, gpu_bytes)
 

@@ -11,6 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
+from challenges.errors import InvalidSubmission, Reason
+from graders.faults import show_text
 from graders.models.asking import CPU, Ask, Compute
 from graders.models.room import lack_of, number_of, room_bytes, room_fraction
 
@@ -20,6 +22,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ATTENTION = (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,)  # noqa: SLF001 - not in torch's own list
+
+_EACH = (
+    "mul",
+    "mul_",
+    "div",
+    "div_",
+    "pow",
+    "pow_",
+    "addcmul",
+    "addcmul_",
+    "addcdiv",
+    "addcdiv_",
+    "addr",
+    "ger",
+    "prelu",
+)
+"""One multiplication for each element of the output: with a sum they make any product of matrices."""
+_OF_INPUT = ("mv", "addmv", "dot", "vdot", "linalg_vector_norm", "norm")
+"""One for each element of the largest input."""
+_UNCOUNTED = (
+    *("_trilinear", "_cdist_forward", "_pdist_forward", "grid_sampler_2d", "grid_sampler_3d", "cumprod"),
+    *("_int_mm", "_weight_int8pack_mm", "_weight_int4pack_mm", "mkldnn_rnn_layer", "mkldnn_linear"),
+    *("_native_multi_head_attention", "_transformer_encoder_layer_fwd"),
+    *("linalg_matrix_exp", "_linalg_solve_ex", "linalg_solve_triangular", "linalg_lu_solve", "cholesky_solve"),
+)
+"""They multiply, and how often depends on more than sizes that are easily told."""
+_KNOWN = ("aten", "prim", "prims", "profiler")
+
+
+def reseed(ask: Ask, seed: int) -> None:
+    """Set the random numbers of the device where models compute, and of the processor."""
+    torch.default_generator.manual_seed(seed)
+    if ask.device != CPU:
+        torch.cuda.default_generators[number_of(ask.device)].manual_seed(seed)
 
 
 def set_up(ask: Ask) -> int:
@@ -83,6 +119,8 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations = 0
+        self.others: list[str] = []
+        """Operators that multiply, nobody knows how often: of quantised numbers, of other libraries."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -98,11 +136,21 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.operations += sdpa_flop_count(queries, keys, values)  # type: ignore[no-untyped-call]
         elif operator in flop_registry:
             self.operations += flop_registry[operator](*args, **(kwargs or {}), out_val=out)
+        elif (name := operator._qualified_op_name.partition("::")[2]) in _EACH:  # noqa: SLF001 - the same
+            self.operations += 2 * out.numel()
+        elif name in _OF_INPUT:
+            self.operations += 2 * max(arg.numel() for arg in args if isinstance(arg, torch.Tensor))
+        elif func.namespace not in _KNOWN or name in _UNCOUNTED:
+            self.others.append(operator._qualified_op_name)  # noqa: SLF001
         return out
 
 
-def count_macs(compute: Compute, row: list[NDArray[Any]]) -> float:
-    """Multiplications with additions of one row, each a pair of operations."""
+def count_macs(compute: Compute, row: list[NDArray[Any]], *, is_capped: bool = False) -> float:
+    """Multiplications with additions of one row, each a pair of operations.
+
+    Raises:
+        InvalidSubmission: FORBIDDEN_OPERATOR: they are capped, and an operator's cannot be counted.
+    """
     is_fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -110,6 +158,8 @@ def count_macs(compute: Compute, row: list[NDArray[Any]]) -> float:
             compute(row)
     finally:
         torch.backends.mha.set_fastpath_enabled(is_fast)
+    if is_capped and counter.others:
+        raise InvalidSubmission.because(Reason.FORBIDDEN_OPERATOR, operator=show_text(counter.others[0]))
     return float(counter.operations / 2)
 
 

@@ -62,7 +62,8 @@ def main(guest: Guest) -> None:
         }
         check_caps(costs, ask)
         compute = make_compute(module, ask)
-        return Opened(compute, costs, lambda row: count_macs(compute, row))
+        # the challenge's own architecture: one module is all copies
+        return Opened(lambda: compute, costs, lambda rows: max(count_macs(compute, row) for row in rows))
 
     serve(guest, ask, open_model, gpu_bytes)
 

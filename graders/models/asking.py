@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Compute = Callable[[list["NDArray[Any]"]], "NDArray[Any]"]
 """Runs a model: inputs in the order of the challenge's list, rows first; the output that is read."""
+Load = Callable[[], Compute]
+"""Makes a copy of a model that remembers nothing of what was given to others."""
 
 CPU = "cpu"
 SOME_TOKENS = 32
@@ -30,7 +32,7 @@ class OutOfRoom(Exception):
 
 @dataclass(frozen=True)
 class Ask:
-    """The settings of a guest that opens models; nothing in them is secret."""
+    """The settings of a guest that opens models; nothing in them is secret but the seed, which is good for no more."""
 
     model: ModelSpec
     """The challenge's models."""
@@ -44,10 +46,12 @@ class Ask:
     """What an archive may unpack to."""
     rows: int = 0
     """How many hidden rows follow."""
+    probes: int = 0
+    """How many of them, the last ones, are probes."""
     alone: int = 0
     """How many more, each of which is computed by itself."""
     seed: int = 0
-    """Of the random inputs."""
+    """Of the random inputs, which nobody can know before: a model cannot behave for them alone."""
     device: str = CPU
     """`cpu`, `cuda`, or `cuda:1` for one of several."""
     memory_bytes: int = 0

@@ -31,10 +31,10 @@ _WORDS = (
 )
 FORBIDDEN = frozenset(_WORDS.split())
 """Standard operators that are not taken: control flow, sequences, text, random numbers."""
-FEW_NUMBERS = 64
-"""Tensors of whole numbers up to this size are shapes and axes, not weights."""
+_CLASSICAL = "ai.onnx.ml"
+"""Trees, linear models and vector machines, whose multiplications are not counted: not taken where they are capped."""
 _OLDEST_FORMAT = 3
-_BITS: dict[int, int] = {
+BITS: dict[int, int] = {
     onnx.TensorProto.FLOAT: 32,
     onnx.TensorProto.DOUBLE: 64,
     onnx.TensorProto.FLOAT16: 16,
@@ -52,7 +52,8 @@ _BITS: dict[int, int] = {
     onnx.TensorProto.UINT4: 4,
 }
 """Types of constants that are taken, and their size."""
-_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+"""Those of trained numbers."""
 _ATTRIBUTE = onnx.AttributeProto
 
 
@@ -103,41 +104,13 @@ def check_graph(model: onnx.ModelProto, ask: Ask) -> None:
         _beyond("nodes", len(model.graph.node), MOST_NODES)
     for node in model.graph.node:
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if (domain, node.op_type) not in _STANDARD or node.op_type in FORBIDDEN:
+        is_uncounted = domain == _CLASSICAL and bool(ask.model.caps.macs)
+        if (domain, node.op_type) not in _STANDARD or node.op_type in FORBIDDEN or is_uncounted:
             forbid(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
         if any(attribute.type in (_ATTRIBUTE.GRAPH, _ATTRIBUTE.GRAPHS) for attribute in node.attribute):
             forbid(node.op_type)
     if model.graph.sparse_initializer or len(model.graph.initializer) > MOST_TENSORS:
         _beyond("tensors", len(model.graph.initializer) + len(model.graph.sparse_initializer), MOST_TENSORS)
-
-
-def count_weights(model: onnx.ModelProto) -> dict[str, float]:
-    """`parameters`: elements of all constants but short ones of whole numbers and masks; `weight_bytes`: of all.
-
-    Raises:
-        InvalidSubmission: MALFORMED: a constant is of a type that is not taken, or not of the size it claims.
-    """
-    parameters, bits = 0, 0
-    for tensor in tensors_of(model):
-        if tensor.data_type not in _BITS:
-            malformed(say(Phrase.CONSTANT_TYPE, name=show_text(tensor.name)))
-        if any(size < 0 for size in tensor.dims):
-            malformed(say(Phrase.CONSTANT_NEGATIVE, name=show_text(tensor.name)))
-        count = math.prod(tensor.dims)
-        held = _held_bytes(tensor)
-        if held and tensor.raw_data and -(-count * _BITS[tensor.data_type] // 8) != held:
-            malformed(say(Phrase.CONSTANT_SIZE, name=show_text(tensor.name), found=held, count=count))
-        if not held and count:
-            malformed(say(Phrase.CONSTANT_EMPTY, name=show_text(tensor.name)))
-        bits += count * _BITS[tensor.data_type]
-        is_mask = tensor.data_type == onnx.TensorProto.BOOL
-        if tensor.data_type in _FLOATS or (count > FEW_NUMBERS and not is_mask):
-            parameters += count
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            parameters += len(attribute.floats) + (len(attribute.ints) if len(attribute.ints) > FEW_NUMBERS else 0)
-            bits += 32 * len(attribute.floats) + 64 * len(attribute.ints) + 8 * sum(map(len, attribute.strings))
-    return {"parameters": float(parameters), "weight_bytes": float(-(-bits // 8))}
 
 
 def tensors_of(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -228,9 +201,9 @@ def embed(tensor: onnx.TensorProto, data: bytes) -> int:
     if facts.get("location") != DATA_FILE:
         found = show_text(facts.get("location", ""))
         malformed(say(Phrase.WEIGHTS_ELSEWHERE, name=name, found=found, expected=Code(DATA_FILE)))
-    if tensor.data_type not in _BITS:
+    if tensor.data_type not in BITS:
         malformed(say(Phrase.CONSTANT_TYPE, name=name))
-    size = -(-math.prod(tensor.dims) * _BITS[tensor.data_type] // 8)
+    size = -(-math.prod(tensor.dims) * BITS[tensor.data_type] // 8)
     try:
         offset, length = int(facts.get("offset", "0")), int(facts.get("length", str(size)))
     except ValueError:
@@ -247,11 +220,6 @@ def _external(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     for tensor in tensors_of(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             yield tensor
-
-
-def _held_bytes(tensor: onnx.TensorProto) -> int:
-    typed = len(tensor.float_data) + len(tensor.int32_data) + len(tensor.int64_data)
-    return len(tensor.raw_data) or typed + len(tensor.double_data) + len(tensor.uint64_data)
 
 
 def _check_text(text: bytes) -> None:

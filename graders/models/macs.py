@@ -4,46 +4,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 from onnx import helper
 
 from graders.models.graph import forbid
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 Shapes = Mapping[str, tuple[int, ...]]
+Row = list["NDArray[Any]"]
 _PREFIX = "arena shape of "
 _CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3, "DeformConv": 1}
 _PRODUCTS = {"MatMul": (0, 1), "MatMulInteger": (0, 1), "QLinearMatMul": (0, 3)}
 _RECURRENT = ("LSTM", "GRU", "RNN")
-COUNTED = {*_CONVOLUTIONS, *_PRODUCTS, *_RECURRENT, "ConvTranspose", "Gemm", "Einsum", "Attention", "Mul"}
+_EACH = ("Mul", "Div", "Pow", "PRelu", "BatchNormalization", "QuantizeLinear", "DequantizeLinear")
+"""One for each element of the output, unless it is a constant: with a sum they make any product of matrices."""
+_SQUARES = ("ReduceSumSquare", "ReduceL2")
+"""One for each element of the input."""
+COUNTED = {
+    *(*_CONVOLUTIONS, *_PRODUCTS, *_RECURRENT, *_EACH, *_SQUARES),
+    *("ConvTranspose", "Gemm", "Einsum", "Attention", "GridSample"),
+}
 _WITH_HEADS = 4
 """Dimensions of queries that have a dimension for the heads."""
 
 
-def count_macs(model: onnx.ModelProto, run: Callable[[onnx.ModelProto, list[str]], list[Any]]) -> float:
-    """Count them.
+def make_counter(
+    model: onnx.ModelProto, start: Callable[[onnx.ModelProto, list[str]], Callable[[Row], list[Any]]]
+) -> Callable[[Row], float]:
+    """The function that counts them for one row.
 
     Args:
         model: A checked model; it is not changed.
-        run: Runs a model on one row, without rewriting its graph, and returns the named outputs.
+        start: Makes the function that runs a model, without rewriting its graph, and returns the named outputs.
 
     Raises:
-        InvalidSubmission: FORBIDDEN_OPERATOR: an Einsum whose sizes cannot be told.
+        InvalidSubmission: FORBIDDEN_OPERATOR, when it counts: an Einsum whose sizes cannot be told.
     """
-    nodes = [node for node in model.graph.node if node.op_type in COUNTED]
+    moving = {value.name for value in model.graph.input} - {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:  # in the order of a run: ONNX Runtime takes no other
+        moving.update(node.output if moving.intersection(node.input) else ())
+    nodes = [n for n in model.graph.node if n.op_type in COUNTED and (n.op_type not in _EACH or n.output[0] in moving)]
     names = sorted({name for node in nodes for name in (*node.input, *node.output) if name})
     if not nodes:
-        return 0.0
+        return lambda _row: 0.0
     measured = onnx.ModelProto()
     measured.CopyFrom(model)
     del measured.graph.output[:]
     for number, name in enumerate(names):
         measured.graph.node.append(helper.make_node("Shape", [name], [f"{_PREFIX}{number}"], name=f"{_PREFIX}{number}"))
         measured.graph.output.append(helper.make_tensor_value_info(f"{_PREFIX}{number}", onnx.TensorProto.INT64, None))
-    values = run(measured, [f"{_PREFIX}{number}" for number in range(len(names))])
-    shapes = {name: tuple(int(size) for size in value) for name, value in zip(names, values, strict=True)}
-    return float(sum(_count(node, shapes) for node in nodes))
+    run = start(measured, [f"{_PREFIX}{number}" for number in range(len(names))])
+
+    def count(row: Row) -> float:
+        shapes = {name: tuple(int(size) for size in value) for name, value in zip(names, run(row), strict=True)}
+        return float(sum(_count(node, shapes) for node in nodes))
+
+    return count
 
 
 def _count(node: onnx.NodeProto, shapes: Shapes) -> int:  # noqa: PLR0911 - one line for each operator
@@ -65,9 +85,10 @@ def _count(node: onnx.NodeProto, shapes: Shapes) -> int:  # noqa: PLR0911 - one 
         return _count_einsum(node, shapes)
     if kind == "Attention":
         return _count_attention(node, shapes)
-    # an outer product, which with a sum makes a matrix product; plain scaling is not counted
-    largest = max(math.prod(shapes[name]) for name in node.input)
-    return out if out > largest else 0
+    if kind in _SQUARES:
+        return math.prod(shapes[node.input[0]])
+    # each place of a grid is weighed together from its neighbours
+    return out * 2 ** (len(shapes[node.input[0]]) - 2) if kind == "GridSample" else out
 
 
 def _count_einsum(node: onnx.NodeProto, shapes: Shapes) -> int:

@@ -21,7 +21,7 @@ from graders.models.outputs import check_outputs, read_outputs
 from graders.models.plan import Plan, make_plan
 from graders.models.room import without_room
 from graders.models.serving import ALONE, ATTACHMENT_BYTES, BROKEN, OUTPUT
-from graders.models.tried import Tried, parse_tried
+from graders.models.tried import Tried, check_hidden, parse_tried
 from graders.sandbox import Profile, Run
 from graders.sandbox.frames import Frame
 from graders.scoring import BrokenChallenge
@@ -70,9 +70,9 @@ def read_model(kind: str, upload: Upload, challenge: LoadedChallenge, sandbox: M
     model = spec_of(manifest)
     content = upload.path.read_bytes()
     # nobody outside knows the hidden inputs, so that nobody can choose a file whose probes miss something
-    seed = int.from_bytes(hashlib.sha256(inputs.secret + content).digest()[:8], "big")
-    plan = make_plan(inputs, model, seed)
-    ask = ask_for(manifest, upload.name, device, plan)
+    digest = hashlib.sha256(inputs.secret + content).digest()
+    plan = make_plan(inputs, model, int.from_bytes(digest[:8], "big"))
+    ask = ask_for(manifest, upload.name, device, plan, int.from_bytes(digest[8:15], "big"))
     told: list[Tried] = []
 
     def reply(frame: Frame) -> Sequence[memoryview] | None:
@@ -91,9 +91,10 @@ def read_model(kind: str, upload: Upload, challenge: LoadedChallenge, sandbox: M
     output = _take(frame, OUTPUT, [plan.rows, *ask.output_shape], model.output.dtype)
     alone = _take(frame, ALONE, [len(plan.alone), *ask.output_shape], model.output.dtype)
     check_outputs(output, alone, plan, is_autocast=bool(ask.autocast))
+    check_hidden(frame, model.caps)
     predictions = read_outputs(output, plan, manifest, inputs.shown)
     predictions.attachments.update(told[0].attachments)
-    return Reading(predictions, costs={**told[0].costs, "peak_bytes": float(outcome.peak_bytes)})
+    return Reading(predictions, costs={**told[0].costs, "peak_bytes": float(told[0].peak_bytes)})
 
 
 def spec_of(manifest: Manifest) -> ModelSpec:
@@ -107,13 +108,15 @@ def spec_of(manifest: Manifest) -> ModelSpec:
     return manifest.model
 
 
-def ask_for(manifest: Manifest, filename: str, device: str, plan: Plan) -> Ask:
-    """Settings of the guest that computes what is planned."""
+def ask_for(manifest: Manifest, filename: str, device: str, plan: Plan, seed: int = 0) -> Ask:
+    """Settings of the guest that computes what is planned, and tries the model on random inputs of this seed first."""
     return replace(
         ask_to_try(manifest, filename, device),
         shapes=[list(array.shape[1:]) for array in plan.arrays],
         stored=[array.dtype.str for array in plan.arrays],
         rows=plan.rows,
+        probes=len(plan.positions),
+        seed=seed,
         alone=len(plan.alone),
     )
 

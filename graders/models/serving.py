@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,22 @@ from numpy.random import default_rng
 import graders.sandbox.frames  # noqa: F401 - found before the seal, since every answer needs it
 from challenges.errors import Fault, InvalidSubmission, Reason
 from graders.faults import dump_faults
-from graders.models.asking import Ask, Compute, OutOfRoom, row_bytes, to_model
+from graders.models.asking import Ask, Compute, Load, OutOfRoom, row_bytes, to_model
+from graders.models.likeness import agree
 from graders.models.room import without_room
-from graders.models.timing import measure_latency
+from graders.models.timing import PATIENCE, Timed, measure_latency
 from graders.models.trying import draw, try_model
 
+if sys.platform == "linux":
+    import resource
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from challenges.model import Caps
     from graders.sandbox.guest import Guest
 
+COUNTED_ROWS = 4
+"""Hidden rows whose multiplications are counted, where they are capped."""
 OUTPUT, ALONE, ATTACHMENT = "output", "alone", "attachment "
 ATTACHMENT_BYTES = 65_536
 BROKEN = "broken"
@@ -33,11 +39,11 @@ BROKEN = "broken"
 class Opened:
     """A model that can be run."""
 
-    compute: Compute
+    load: Load
     costs: dict[str, float]
     """`parameters` and `weight_bytes`."""
-    count_macs: Callable[[list[NDArray[Any]]], float]
-    """Counts multiplications with additions of one row, once the model has been tried."""
+    count_macs: Callable[[list[list[NDArray[Any]]]], float]
+    """Counts multiplications with additions of several rows, one by one, and returns the most for one."""
     attachments: dict[str, bytes] = field(default_factory=dict)
     """Texts that came beside it."""
 
@@ -53,11 +59,11 @@ def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened], gpu_bytes
     """
     try:
         opened = open_model(ask)
-        try_model(opened.compute, ask)
-        row = draw(ask, 1, default_rng(ask.seed))
-        costs = {**opened.costs, "macs": opened.count_macs(row)}
+        try_model(opened.load, ask)
+        rng = default_rng(ask.seed)
+        costs = {**opened.costs, "macs": opened.count_macs([draw(ask, 1, rng)])}
         check_caps(costs, ask)
-        costs |= measure_latency(opened.compute, row, ask.model.caps.latency_ratio)
+        costs |= measure_latency(opened.load, lambda: draw(ask, 1, rng), ask.model.caps.latency_ratio)
         if ask.refuses_slow:
             check_caps(costs, ask)
     except InvalidSubmission as refusal:
@@ -67,7 +73,7 @@ def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened], gpu_bytes
         _refuse(guest, without_room(gpu_bytes, ask.memory_bytes))
         return
     texts = {ATTACHMENT + name: np.frombuffer(text, np.uint8) for name, text in opened.attachments.items()}
-    guest.send({"costs": costs, "gpu_bytes": gpu_bytes}, texts)
+    guest.send({"costs": costs, "gpu_bytes": gpu_bytes, "peak_bytes": _peak_bytes()}, texts)
     if not ask.rows:
         return
     inputs = [
@@ -75,12 +81,48 @@ def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened], gpu_bytes
         for shape, stored in zip(ask.shapes, ask.stored, strict=True)
     ]
     try:
-        output = _compute_rows(opened.compute, inputs, ask, range(ask.rows), ask.model.batch_rows)
-        alone = _compute_rows(opened.compute, inputs, ask, range(ask.rows, ask.rows + ask.alone), 1)
+        output = np.empty((ask.rows, *ask.output_shape), dtype=ask.model.output.dtype)
+        first = ask.rows - ask.probes
+        for rows in (slice(0, first), slice(first, ask.rows)):
+            _compute_rows(opened.load(), [array[rows] for array in inputs], ask, output[rows])
+        alone, costs = _compute_alone(opened, [array[ask.rows :] for array in inputs], ask)
     except OutOfRoom:
         guest.send({"is_out_of_room": True})
         return
-    guest.send({}, {OUTPUT: output, ALONE: alone})
+    guest.send({"costs": costs}, {OUTPUT: output, ALONE: alone})
+
+
+def hidden_costs(caps: Caps) -> list[str]:
+    """Costs that are measured on hidden rows too: a model could tell random ones from them, and do less."""
+    return [name for name in ("macs", "latency_ratio") if vars(caps)[name]]
+
+
+def _compute_alone(opened: Opened, inputs: list[NDArray[Any]], ask: Ask) -> tuple[NDArray[Any], dict[str, float]]:
+    """The output of rows that are computed one by one, and what that costs where it is capped."""
+    output = np.empty((ask.alone, *ask.output_shape), dtype=ask.model.output.dtype)
+    names, costs = hidden_costs(ask.model.caps), {}
+    if "macs" in names:
+        rows = [[array[row : row + 1] for array in inputs] for row in range(min(ask.alone, COUNTED_ROWS))]
+        costs["macs"] = opened.count_macs([_to_model(row, ask) for row in rows])
+    if "latency_ratio" not in names:
+        _compute_rows(opened.load(), inputs, ask, output, 1)
+        return output, costs
+    timed = Timed(opened.load())
+    _compute_rows(timed, inputs, ask, output, 1)
+    costs["latency_ratio"] = timed.ratio
+    for _ in range(PATIENCE):
+        if timed.ratio <= ask.model.caps.latency_ratio:
+            break
+        timed, again = Timed(opened.load()), np.empty_like(output)
+        _compute_rows(timed, inputs, ask, again, 1)
+        if agree(output, again, is_autocast=bool(ask.autocast)).all():  # else it was quick in another way
+            costs["latency_ratio"] = min(costs["latency_ratio"], timed.ratio)
+    return output, costs
+
+
+def _peak_bytes() -> int:
+    """Memory at its peak so far, before any hidden row, of which it could tell something."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 if sys.platform == "linux" else 0
 
 
 def check_caps(costs: dict[str, float], ask: Ask) -> None:
@@ -118,15 +160,20 @@ def _receive(guest: Guest, shape: list[int], stored: str, rows: int) -> NDArray[
     return np.frombuffer(content, dtype=stored).reshape((rows, *shape))
 
 
-def _compute_rows(compute: Compute, inputs: list[NDArray[Any]], ask: Ask, rows: range, at_once: int) -> NDArray[Any]:
-    """The output for some rows; batches halve while there is no room for them."""
-    output = np.empty((len(rows), *ask.output_shape), dtype=ask.model.output.dtype)
+def _to_model(inputs: list[NDArray[Any]], ask: Ask) -> list[NDArray[Any]]:
+    return [to_model(array, tensor) for array, tensor in zip(inputs, ask.model.inputs, strict=True)]
+
+
+def _compute_rows(
+    compute: Compute, inputs: list[NDArray[Any]], ask: Ask, output: NDArray[Any], at_once: int = 0
+) -> None:
+    """Fill the output for all rows of these inputs; batches halve while there is no room for them."""
+    at_once = at_once or ask.model.batch_rows
     done = 0
-    while done < len(rows):
-        here = slice(rows.start + done, min(rows.start + done + at_once, rows.stop))
-        batch = [to_model(array[here], tensor) for array, tensor in zip(inputs, ask.model.inputs, strict=True)]
+    while done < len(output):
+        here = slice(done, min(done + at_once, len(output)))
         try:
-            found = compute(batch)
+            found = compute(_to_model([array[here] for array in inputs], ask))
         except OutOfRoom:
             if at_once == 1:
                 raise
@@ -135,6 +182,5 @@ def _compute_rows(compute: Compute, inputs: list[NDArray[Any]], ask: Ask, rows: 
         size = here.stop - here.start
         if found.shape != (size, *output.shape[1:]) or found.dtype != output.dtype:
             raise ValueError("the output has another form than it had before")
-        output[done : done + size] = found
+        output[here] = found
         done += size
-    return output

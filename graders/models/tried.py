@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.phrases import Phrase, say
 from graders.faults import parse_faults
-from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES
+from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES, find_excess, hidden_costs
 
 if TYPE_CHECKING:
-    from challenges.model import ModelSpec
+    from collections.abc import Sequence
+
+    from challenges.model import Caps, ModelSpec
     from graders.sandbox.frames import Frame
 
 COSTS = ("parameters", "weight_bytes", "macs", "latency_ms", "latency_ratio")
@@ -31,6 +32,8 @@ class Tried:
     """Texts that came beside it, by file name."""
     gpu_bytes: int = 0
     """What it may take of a GPU's memory; 0 where it computes without one."""
+    peak_bytes: int = 0
+    """Memory of the machine at its peak."""
 
 
 def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
@@ -50,8 +53,9 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
             if not faults:
                 raise ValueError("refused for no reason")  # noqa: TRY301 - as every other form that is wrong
             return Tried([_hush(fault) for fault in faults] if is_code else faults, count)
-        costs, texts = _parse_costs(frame.note.get("costs")), _parse_texts(frame, model)
-        return Tried(costs=costs, attachments=texts, gpu_bytes=int(_parse_size(frame.note.get("gpu_bytes", 0))))
+        costs, texts = _parse_costs(frame.note.get("costs"), COSTS), _parse_texts(frame, model)
+        gpu_bytes, peak_bytes = (int(_parse_size(frame.note.get(name, 0))) for name in ("gpu_bytes", "peak_bytes"))
+        return Tried(costs=costs, attachments=texts, gpu_bytes=gpu_bytes, peak_bytes=peak_bytes)
     except ValueError as error:
         raise InvalidSubmission.because(Reason.CRASHED) from error
 
@@ -62,16 +66,33 @@ def _hush(fault: Fault) -> Fault:
     return replace(fault, facts={**fault.facts, "problem": say(Phrase.CODE_RAISED)})
 
 
-def _parse_costs(told: Any) -> dict[str, float]:
-    if not isinstance(told, dict) or sorted(told) != sorted(COSTS):
+def check_hidden(frame: Frame, caps: Caps) -> None:
+    """Check what a model costs on hidden rows, from the second frame of a guest.
+
+    Raises:
+        InvalidSubmission: BEYOND_CAP, without a number, which would tell of those rows; CRASHED: our guest cannot have
+            sent it.
+    """
+    try:
+        costs = _parse_costs(frame.note.get("costs", {}), hidden_costs(caps))
+    except ValueError as error:
+        raise InvalidSubmission.because(Reason.CRASHED) from error
+    found = say(Phrase.MORE_ON_HIDDEN)
+    faults = [Fault(fault.reason, {**fault.facts, "found": found}) for fault in find_excess(costs, caps)]
+    if faults:
+        raise InvalidSubmission(faults)
+
+
+def _parse_costs(told: Any, names: Sequence[str]) -> dict[str, float]:
+    if not isinstance(told, dict) or sorted(told) != sorted(names):
         raise ValueError("no costs")
-    return {name: _parse_size(told[name]) for name in COSTS}
+    return {name: _parse_size(told[name]) for name in names}
 
 
 def _parse_size(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a cost is no number")  # noqa: TRY004 - one error for every wrong form
-    if not (math.isfinite(value) and 0 <= value < _MOST):
+    if not 0 <= value < _MOST:  # neither for NaN nor for a number too large to become a float
         raise ValueError("a cost is no size")
     return float(value)
 

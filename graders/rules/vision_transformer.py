@@ -16,9 +16,9 @@ _BETWEEN = ("Mul", "Div", "Add", "Sub", "Where", "Cast", "Reshape", "Transpose",
 _STEPS = 6
 
 
-def check(graph: onnx.GraphProto) -> list[Words]:
-    """What a graph lacks to be a vision transformer."""
-    live = _live_nodes(graph)
+def check(graph: onnx.GraphProto, output: str = "logits") -> list[Words]:
+    """What a graph lacks to be a vision transformer; only what the output that is read depends on counts."""
+    live = _live_nodes(graph, output)
     problems = []
     convolutions = [node for node in live if node.op_type in CONVOLUTIONS]
     if len(convolutions) > 1:
@@ -68,10 +68,10 @@ def _kernel_of(node: onnx.NodeProto, graph: onnx.GraphProto) -> list[int]:
     return next((list(t.dims)[2:] for t in graph.initializer if t.name == node.input[1]), [])
 
 
-def _live_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """Nodes that an output depends on."""
+def _live_nodes(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """Nodes that the output depends on."""
     makers = {name: node for node in graph.node for name in node.output if name}
-    waiting = [value.name for value in graph.output]
+    waiting = [output]
     seen: dict[int, onnx.NodeProto] = {}
     while waiting:
         node = makers.get(waiting.pop())

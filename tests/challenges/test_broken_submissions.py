@@ -156,6 +156,7 @@ def test_faults_say_nothing_of_the_answers(tabled: Prepared, tmp_path: Path):
     lines = read_lines(tabled)
     is_text = tabled.package.manifest.submission.columns[0].type is ColumnType.TEXT
     cell, told = ("?\a", "U+0007") if is_text else ("?", "?")
-    faults = refuse(tabled, join([lines[0], *([cells[0], *[cell] * (len(cells) - 1)] for cells in lines[1:])]), tmp_path)
+    wrong = [[cells[0], *[cell] * (len(cells) - 1)] for cells in lines[1:]]
+    faults = refuse(tabled, join([lines[0], *wrong]), tmp_path)
     assert len(faults) == 5
     assert all(fault["value"] == told for fault in faults)

@@ -97,6 +97,8 @@ FIRST: dict[str, dict[str, Any]] = {
     "negative": {"costs": {**COSTS, "macs": -1}},
     "true": {"costs": {**COSTS, "macs": True}},
     "text": {"costs": {**COSTS, "macs": "1"}},
+    "more than any float": {"costs": {**COSTS, "macs": 10**400}},
+    "memory beyond any float": {"costs": COSTS, "peak_bytes": 10**400},
     "no faults": {"is_refused": True, "faults": [], "count": 0},
     "an unknown reason": {"is_refused": True, "faults": [{"reason": "x", "facts": {}}], "count": 1},
     "facts that do not fit": {"is_refused": True, "faults": [{"reason": "beyond_cap", "facts": {}}], "count": 1},

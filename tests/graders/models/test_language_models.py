@@ -18,7 +18,7 @@ from graders.models.outputs import check_outputs, cost_in_bits
 from graders.models.plan import make_plan, spread_positions
 from tests.graders.models.networks import TEXTS, Peeking, Recurrent, to_onnx
 from tests.graders.models.settings import LINES, TOKENS, VOCABULARY, lines, text_challenge
-from tests.graders.models.trying import reason, refuse, submit
+from tests.graders.models.trying import predict, reason, refuse, submit
 
 CHALLENGE = text_challenge()
 
@@ -36,7 +36,7 @@ class Bigram(nn.Module):
 
 
 def bits_of(module: nn.Module, challenge: LoadedChallenge = CHALLENGE) -> Predictions:
-    return submit(to_onnx(module, TEXTS), challenge).predictions
+    return predict(to_onnx(module, TEXTS), challenge)
 
 
 def test_uniform_guessing_costs_the_logarithm_of_the_vocabulary():
@@ -93,7 +93,7 @@ def with_sample(text: bytes) -> bytes:
 
 
 def test_a_sample_of_its_writing_may_lie_beside_the_model():
-    found = submit(with_sample("Es war einmal… 从前".encode()), CHALLENGE, "model.zip").predictions
+    found = predict(with_sample("Es war einmal… 从前".encode()), CHALLENGE, "model.zip")
     assert found.attachments == {"sample.txt": "Es war einmal… 从前"}
     assert reason(with_sample(b"\xff\xfe"), CHALLENGE, "model.zip") is Reason.NOT_UTF8
     assert reason(with_sample(b"a" * 100_000), CHALLENGE, "model.zip") is Reason.TOO_LARGE

@@ -84,28 +84,28 @@ class Clock:
 
 
 def count_calls(compute: Clock, cap: float) -> tuple[dict[str, float], int]:
-    return measure_latency(compute, ROW, cap), compute.calls
+    return measure_latency(lambda: compute, lambda: ROW, cap), compute.calls
 
 
 def test_a_moment_of_noise_does_not_refuse_a_model():
-    noisy = Clock(held_up=3)
+    noisy = Clock(held_up=5)
     found, calls = count_calls(noisy, 1.0)
     assert found["latency_ratio"] < 1
-    assert calls > 3
+    assert calls > 5
 
 
 def test_only_what_seems_too_slow_is_measured_twice():
     _, unbounded = count_calls(Clock(0, 0.02), 0.0)
     _, within = count_calls(Clock(0, 0.02), 1e6)
     _, beyond = count_calls(Clock(0, 0.02), 1e-6)
-    assert max(unbounded, within) <= 10
-    assert beyond > 10
+    assert max(unbounded, within) <= 12
+    assert beyond > 12
 
 
 def test_a_model_of_seconds_is_not_measured_for_minutes():
     found, calls = count_calls(Clock(0, 0.5), 1.0)
     assert found["latency_ratio"] > 1
-    assert calls == 6
+    assert calls == 8
 
 
 def test_what_is_compared_is_what_is_told():

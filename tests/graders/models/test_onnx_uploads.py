@@ -17,7 +17,7 @@ from graders.models import tiny_onnx
 from graders.models.specimens import archive_of, challenge_for, safetensors, torch_pickle, torchscript
 from tests.graders.models.networks import Attentive, Convolutional, to_onnx
 from tests.graders.models.settings import image_challenge
-from tests.graders.models.trying import reason, refuse, submit
+from tests.graders.models.trying import reason, refuse, submit, table_of
 
 TINY = challenge_for("onnx")
 FLOAT = onnx.TensorProto.FLOAT
@@ -38,8 +38,8 @@ def zip_of(*entries: tuple[zipfile.ZipInfo | str, bytes], method: int = zipfile.
 def test_a_trained_network_is_scored_and_weighed():
     challenge = image_challenge()
     reading = submit(to_onnx(Convolutional()), challenge)
-    assert set(reading.predictions.columns) == {"label", "p0", "p1", "p2"}
-    assert np.allclose(reading.predictions.block.sum(axis=0), 1)
+    assert set(table_of(reading).columns) == {"label", "p0", "p1", "p2"}
+    assert np.allclose(table_of(reading).block.sum(axis=0), 1)
     assert reading.costs["macs"] == 4 * 36 * 9 + 3 * 4 * 36
     assert reading.costs["parameters"] == 4 * 9 + 4 + 3 * 4 * 36 + 3  # normalisation is folded into the convolution
     assert 0 < reading.costs["latency_ms"] < 1000
@@ -53,13 +53,13 @@ def test_the_new_exporter_is_taken_too():
     newest = to_onnx(model, **dynamic, dynamic_shapes=({0: "rows"},))
     challenge = image_challenge()
     ours, theirs = submit(newest, challenge), submit(to_onnx(model), challenge)
-    assert np.allclose(ours.predictions.block, theirs.predictions.block, atol=1e-6)
+    assert np.allclose(table_of(ours).block, table_of(theirs).block, atol=1e-6)
 
 
 def test_weights_beside_the_model_are_the_same_as_weights_inside():
     inside = submit(tiny(tiny_onnx.linear()), TINY)
     beside = submit(tiny_onnx.outside(), TINY, "model.zip")
-    assert inside.predictions.extras["probabilities"].tolist() == beside.predictions.extras["probabilities"].tolist()
+    assert table_of(inside).extras["probabilities"].tolist() == table_of(beside).extras["probabilities"].tolist()
     assert inside.costs["parameters"] == beside.costs["parameters"] == 12
 
 

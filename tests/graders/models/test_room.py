@@ -184,7 +184,7 @@ def run(most_rows: int, gpu_bytes: int, *, is_hidden_only: bool = False) -> tupl
         batches.append(rows)
         return inputs[0].reshape(rows, -1)[:, :3].copy()
 
-    opened = Opened(compute, {"parameters": 1.0, "weight_bytes": 4.0}, lambda _row: 1.0)
+    opened = Opened(lambda: compute, {"parameters": 1.0, "weight_bytes": 4.0}, lambda _rows: 1.0)
     serve(guest, ask, lambda _ask: opened, gpu_bytes)  # type: ignore[arg-type]  # all of a guest that is used
     return guest.frames, batches
 

@@ -18,7 +18,7 @@ from graders.models.specimens import archive_of, challenge_for, torch_pickle, to
 from graders.models.specimens import safetensors as tensors_file
 from tests.graders.models.networks import Convolutional, to_onnx, to_torchscript
 from tests.graders.models.settings import ARCHITECTURE, image_challenge
-from tests.graders.models.trying import reason, refuse, submit
+from tests.graders.models.trying import reason, refuse, submit, table_of
 
 WEIGHTS, SCRIPT = image_challenge(["weights"]), image_challenge(["torchscript"])
 TINY, TINY_SCRIPT = challenge_for("weights"), challenge_for("torchscript")
@@ -60,7 +60,7 @@ def test_the_three_formats_of_one_network_say_the_same():
     }
     found = {kind: submit(content, challenge, kind=kind) for kind, content in by_kind.items()}
     for kind in ("weights", "torchscript"):
-        assert np.allclose(found[kind].predictions.block, found["onnx"].predictions.block, atol=1e-6)
+        assert np.allclose(table_of(found[kind]).block, table_of(found["onnx"]).block, atol=1e-6)
         assert found[kind].costs["macs"] == found["onnx"].costs["macs"]
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from challenges.errors import Fault, InvalidSubmission, Reason
+from graders.arrangement import Predictions
 from graders.kinds import Reading, Upload
 from graders.loading import LoadedChallenge
 from tests.sandboxing import shared_sandbox
@@ -19,6 +20,19 @@ def submit(content: bytes, challenge: LoadedChallenge, name: str = "model.onnx",
         Path(file.name).write_bytes(content)
         reading: Reading = reader.read(Upload(Path(file.name), name), challenge, shared_sandbox())
     return reading
+
+
+def predict(content: bytes, challenge: LoadedChallenge, name: str = "model.onnx", kind: str = "") -> Predictions:
+    """What is read of a model's outputs."""
+    found = submit(content, challenge, name, kind).predictions
+    assert found is not None
+    return found
+
+
+def table_of(reading: Reading) -> Predictions:
+    """The predictions of what was read."""
+    assert reading.predictions is not None
+    return reading.predictions
 
 
 def refuse(content: bytes, challenge: LoadedChallenge, name: str = "model.onnx", kind: str = "") -> Fault:
