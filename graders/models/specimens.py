@@ -66,6 +66,7 @@ def for_onnx(read: Read) -> list[Specimen]:
         ("a linear model", tiny_onnx.linear(), None),
         ("a loop", tiny_onnx.with_operator("Loop"), forbidden),
         ("an operator of its own", tiny_onnx.with_operator("Softmax", domain="evil"), forbidden),
+        ("numbers as text", tiny_onnx.with_operator("Cast", to=8), forbidden),
         ("random numbers", tiny_onnx.with_operator("RandomNormalLike"), forbidden),
         ("another output", tiny_onnx.linear(output="y"), Reason.WRONG_SIGNATURE),
         ("one row at once", tiny_onnx.linear(rows=1), Reason.FIXED_BATCH),
