@@ -12,6 +12,7 @@ import hmac
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 ID_LENGTH = 8
 """Hexadecimal digits of a row's id."""
@@ -34,6 +35,11 @@ class Keys:
     def rng(self, purpose: str) -> np.random.Generator:
         """A fresh stream for a purpose such as `train/rows`, `test/labels` or `shuffle`."""
         return np.random.Generator(np.random.PCG64(int.from_bytes(self.key(purpose), "big")))
+
+    def divide(self, count: int, hidden: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Places of the rows to learn from, and of those to hide, where `count` public rows are divided anew."""
+        order = self.rng("split/rows").permutation(count)
+        return order[hidden:], order[:hidden]
 
     def ids(self, count: int) -> list[str]:
         """Distinct hexadecimal ids that say nothing about a row's place, label or content.

@@ -7,7 +7,7 @@ news more than its share; prices run on in quiet times and turn back in restless
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +62,7 @@ def trade(stocks: int, parts: Sequence[tuple[int, np.random.Generator]]) -> Mark
     first = parts[0][1]
     traits, state = _Traits.draw(stocks, first), _State.begin(stocks, first)
     streams = [first] * _WARM_UP + [rng for days, rng in parts for _ in range(days)]
-    names = ("returns", "open", "high", "low", "volume", "index", "news", "expected", "regimes")
-    told = {name: np.empty((stocks, len(streams))) for name in names}
+    told = {one.name: np.empty((stocks, len(streams))) for one in fields(Market)}
     for day, rng in enumerate(streams):
         for name, values in _trade_day(traits, state, rng).items():
             told[name][:, day] = values

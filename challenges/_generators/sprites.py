@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenges._generators.canvas import Floats, Pen, Pose, blur, draw_colours, paint_backdrops
+from challenges._generators.keys import Keys
+from challenges._generators.slices import name_ranges, name_thirds
 from challenges._generators.sprite_figures import FIGURES, draw_figure
 
 SIDE = 32
@@ -21,6 +23,8 @@ CLASSES = ("airplane", "car", "bird", "cat", "fish", "dog", "flower", "horse", "
 """What each label means, 0 to 9."""
 
 _BATCH = 128
+_BARELY_HIDDEN, _MUCH_HIDDEN = 0.02, 0.1
+"""Shares of a thing behind the panel, from which it counts as a little or much hidden."""
 _STRANGERS, _PANELS, _BLURRED = 0.5, 0.35, 0.35  # shares of the images that have one
 
 
@@ -55,6 +59,22 @@ def draw_sprites(labels: NDArray[np.uint8], shapes: np.random.Generator, noise: 
     occlusion = _draw_panels(pixels, pose, covered, shapes)
     images, blurs = _expose(pixels.reshape(count, 3, SIDE, SIDE), noise)
     return Sprites(images, pose.scale, occlusion, blurs)
+
+
+def draw_part(part: str, count: int, keys: Keys) -> tuple[Sprites, NDArray[np.uint8]]:
+    """Draw images of one part: labels, shapes and photography each from a key of their own."""
+    labels = keys.rng(f"{part}/labels").integers(0, len(CLASSES), count).astype(np.uint8)
+    return draw_sprites(labels, keys.rng(f"{part}/shapes"), keys.rng(f"{part}/noise")), labels
+
+
+def name_scale(sprites: Sprites) -> NDArray[np.str_]:
+    """The third of all things, by size, that each one is in."""
+    return name_thirds(sprites.scale, ("small", "medium", "large"))
+
+
+def name_occlusion(sprites: Sprites) -> NDArray[np.str_]:
+    """How much of each thing the panel hides."""
+    return name_ranges(sprites.occlusion, (_BARELY_HIDDEN, _MUCH_HIDDEN), ("free", "a little hidden", "much hidden"))
 
 
 def _place_things(count: int, rng: np.random.Generator) -> Pose:

@@ -9,18 +9,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from challenges._generators.cifar import ARCHIVE, Images, Labels, load_cifar
+from challenges._generators.cifar import ARCHIVE, Images, load_cifar
 from challenges._generators.keys import Keys
 from challenges._generators.pictures import save_sheet
-from challenges._generators.slices import name_ranges, name_thirds
-from challenges._generators.sprites import CLASSES, Sprites, draw_sprites
+from challenges._generators.slices import name_ranges
+from challenges._generators.sprites import Sprites, draw_part, name_occlusion, name_scale
 
 TRAIN_ROWS = 6_000
 HIDDEN_ROWS = 2_000
 REAL_HIDDEN_SHARE = 1 / 6
 PREVIEW = 160
-MUCH_HIDDEN, BARELY_HIDDEN = 0.1, 0.02
-"""Shares of a thing behind the panel, from which it counts as much or a little hidden."""
 SHARP, BLURRED = 0.01, 0.6
 """Blur in pixels, from which an image counts as a little or much blurred."""
 
@@ -38,8 +36,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     slices: dict[str, NDArray[np.str_]] = {}
     if source == "real":
         x, y = load_cifar(raw / ARCHIVE)
-        order = keys.rng("split/rows").permutation(len(x))
-        ask, learn = np.split(order, [round(REAL_HIDDEN_SHARE * len(x))])
+        learn, ask = keys.divide(len(x), round(REAL_HIDDEN_SHARE * len(x)))
         train, images, labels = (x[learn], y[learn]), x[ask], y[ask]
     else:
         sprites, drawn = draw_part("train", TRAIN_ROWS, keys)
@@ -57,12 +54,6 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     answers[order].write_parquet(hidden / "answers.parquet")
 
 
-def draw_part(part: str, count: int, keys: Keys) -> tuple[Sprites, Labels]:
-    """Draw images of one part: labels, shapes and photography each from a key of their own."""
-    labels = keys.rng(f"{part}/labels").integers(0, len(CLASSES), count).astype(np.uint8)
-    return draw_sprites(labels, keys.rng(f"{part}/shapes"), keys.rng(f"{part}/noise")), labels
-
-
 def to_pixels(planes: Images) -> Images:
     """From planes (n, 3, 32, 32) to pixels (n, 32, 32, 3), as programs that show pictures take them."""
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
@@ -70,9 +61,8 @@ def to_pixels(planes: Images) -> Images:
 
 def name_slices(sprites: Sprites) -> dict[str, NDArray[np.str_]]:
     """Groups by which diagnostics tell the score."""
-    hidden = ("free", "a little hidden", "much hidden")
     return {
-        "slice_scale": name_thirds(sprites.scale, ("small", "medium", "large")),
+        "slice_scale": name_scale(sprites),
         "slice_blur": name_ranges(sprites.blur, (SHARP, BLURRED), ("sharp", "a little blurred", "much blurred")),
-        "slice_occlusion": name_ranges(sprites.occlusion, (BARELY_HIDDEN, MUCH_HIDDEN), hidden),
+        "slice_occlusion": name_occlusion(sprites),
     }

@@ -75,8 +75,8 @@ def make_parts(raw: Path, keys: Keys, source: str) -> tuple[Part, Part]:
     if source not in POOLS:
         return draw_part("train", rows[0], keys), draw_part("test", rows[1], keys)
     x, y = load_pool(raw, POOLS[source])
-    order = keys.rng("split/rows").permutation(len(x))
-    hidden, train = order[: rows[1]], order[rows[1] : sum(rows)]
+    learn, hidden = keys.divide(len(x), rows[1])
+    train = learn[: rows[0]]
     return (x[train], y[train]), (x[hidden], y[hidden])
 
 

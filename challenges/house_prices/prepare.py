@@ -127,6 +127,5 @@ def load_blocks(archive: Path) -> pl.DataFrame:
 def split_blocks(blocks: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pool all census blocks and divide them anew with the installation's key."""
     blocks = blocks.unique(maintain_order=True)
-    order = keys.rng("split/rows").permutation(blocks.height)
-    hidden = round(blocks.height * REAL_HIDDEN_SHARE)
-    return blocks[order[hidden:]], blocks[order[:hidden]]
+    learn, ask = keys.divide(blocks.height, round(blocks.height * REAL_HIDDEN_SHARE))
+    return blocks[learn], blocks[ask]

@@ -36,8 +36,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     """
     if source in POOLS:
         x, y = load_pool(raw, POOLS[source])
-        order = keys.rng("split/rows").permutation(len(x))
-        ask, learn = np.split(order, [round(REAL_HIDDEN_SHARE[source] * len(x))])
+        learn, ask = keys.divide(len(x), round(REAL_HIDDEN_SHARE[source] * len(x)))
         train, test = (x[learn], y[learn]), (x[ask], y[ask])
     else:
         train, test = write_digits("train", TRAIN_ROWS, keys), write_digits("test", HIDDEN_ROWS, keys)

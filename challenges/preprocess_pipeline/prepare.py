@@ -173,9 +173,8 @@ def load_passengers(raw: Path) -> pl.DataFrame:
 
 def divide(table: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, pl.DataFrame, str]:
     """Training and hidden rows, and the name of the label."""
-    order = keys.rng("split/rows").permutation(len(table))
-    count = round(HIDDEN_SHARE * len(table))
-    return table[order[count:]], table[order[:count]], "Survived"
+    learn, ask = keys.divide(len(table), round(HIDDEN_SHARE * len(table)))
+    return table[learn], table[ask], "Survived"
 
 
 def save_sample(path: Path, *ids: pl.Series) -> None:

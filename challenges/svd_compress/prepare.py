@@ -63,9 +63,8 @@ def make_parts(
         ]
         return drawn[0], (drawn[1], labels[1])
     x, y = load_pool(raw, POOLS[source])
-    order = keys.rng("split/rows").permutation(len(x))
-    hidden, train = order[:HIDDEN_ROWS], order[HIDDEN_ROWS : HIDDEN_ROWS + TRAIN_ROWS]
-    return x[train].reshape(-1, PIXELS), (x[hidden].reshape(-1, PIXELS), y[hidden])
+    learn, hidden = keys.divide(len(x), HIDDEN_ROWS)
+    return x[learn[:TRAIN_ROWS]].reshape(-1, PIXELS), (x[hidden].reshape(-1, PIXELS), y[hidden])
 
 
 _PARTS = (("train", TRAIN_ROWS), ("test", HIDDEN_ROWS))

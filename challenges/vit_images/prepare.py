@@ -10,19 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from challenges._generators.cifar import ARCHIVE, Labels, load_cifar
+from challenges._generators.cifar import ARCHIVE, load_cifar
 from challenges._generators.keys import Keys
 from challenges._generators.models import save_model
 from challenges._generators.pictures import save_sheet
-from challenges._generators.slices import name_ranges, name_thirds
-from challenges._generators.sprites import SIDE, Sprites, draw_sprites
+from challenges._generators.sprites import SIDE, Sprites, draw_part, name_occlusion, name_scale
 
 TRAIN_ROWS = 8_000
 HIDDEN_ROWS = 3_000
 REAL_HIDDEN_SHARE = 1 / 20
 CLASSES = 10
-MUCH_HIDDEN, BARELY_HIDDEN = 0.1, 0.02
-"""Shares of a thing behind the panel, from which it counts as much or a little hidden."""
 
 
 def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> None:
@@ -38,8 +35,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     answers: dict[str, NDArray[Any]]
     if source == "real":
         x, y = load_cifar(raw / ARCHIVE)
-        order = keys.rng("split/rows").permutation(len(x))
-        ask, learn = np.split(order, [round(REAL_HIDDEN_SHARE * len(x))])
+        learn, ask = keys.divide(len(x), round(REAL_HIDDEN_SHARE * len(x)))
         train, images, answers = (x[learn], y[learn]), x[ask], {"label": y[ask]}
     else:
         sprites, labels = draw_part("train", TRAIN_ROWS, keys)
@@ -56,19 +52,9 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     table[order].write_parquet(hidden / "answers.parquet")
 
 
-def draw_part(part: str, count: int, keys: Keys) -> tuple[Sprites, Labels]:
-    """Draw images of one part: labels, shapes and photography each from a key of their own."""
-    labels = keys.rng(f"{part}/labels").integers(0, CLASSES, count).astype(np.uint8)
-    return draw_sprites(labels, keys.rng(f"{part}/shapes"), keys.rng(f"{part}/noise")), labels
-
-
 def name_slices(sprites: Sprites) -> dict[str, NDArray[np.str_]]:
     """Groups by which diagnostics tell the score."""
-    cuts, names = (BARELY_HIDDEN, MUCH_HIDDEN), ("free", "a little hidden", "much hidden")
-    return {
-        "slice_scale": name_thirds(sprites.scale, ("small", "medium", "large")),
-        "slice_occlusion": name_ranges(sprites.occlusion, cuts, names),
-    }
+    return {"slice_scale": name_scale(sprites), "slice_occlusion": name_occlusion(sprites)}
 
 
 def save_sample(path: Path) -> None:
