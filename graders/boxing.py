@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
 
 from challenges.errors import InvalidSubmission, Reason
+from graders.faults import parse_refusal
 from graders.kinds import check_kinds
 from graders.sandbox import Bounds, End
+from graders.sandbox.frames import BrokenFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from challenges.manifest import Limits
     from graders.sandbox import Mechanism, Outcome
     from graders.sandbox.frames import Frame
 
 THREADS = 64
+
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger(__name__)
 
 
 class SandboxFailed(Exception):
@@ -63,6 +71,29 @@ def bounds_of(limits: Limits, result_bytes: int) -> Bounds:
     """
     seconds = float(limits.grade_seconds)
     return Bounds(seconds, math.ceil(2 * seconds), limits.memory_bytes, result_bytes, threads=THREADS)
+
+
+def read_answer(outcome: Outcome, limits: Limits, load: Callable[[Frame], Answer]) -> Answer:
+    """What a guest found in an upload, told in one frame.
+
+    Args:
+        outcome: What became of its run.
+        limits: The challenge's.
+        load: Reads the frame and believes nothing of it: BrokenFrame or ValueError where it cannot be honest.
+
+    Raises:
+        InvalidSubmission: The guest refused the upload, was stopped, or answered what it cannot have read.
+        SandboxFailed: It could not lock itself in.
+    """
+    frame = check_end(outcome, limits)
+    try:
+        refusal = parse_refusal(frame.note)
+        if refusal is None:
+            return load(frame)
+    except (BrokenFrame, ValueError) as error:  # the file has taken the guest over
+        log.warning("a guest answered what it cannot have read", error=str(error))
+        raise InvalidSubmission.because(Reason.CRASHED) from error
+    raise InvalidSubmission(*refusal)
 
 
 def check_end(outcome: Outcome, limits: Limits, frames: int = 1) -> Frame:

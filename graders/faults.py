@@ -98,6 +98,25 @@ def parse_faults(note: Mapping[str, Any]) -> tuple[list[Fault], int]:
     return [_parse_fault(fault) for fault in told], min(count, _LARGEST_EXACT)
 
 
+def dump_refusal(refusal: InvalidSubmission) -> dict[str, Any]:
+    """The note of the frame by which a guest refuses an upload."""
+    return {"is_refused": True, **dump_faults(refusal.faults, refusal.count)}
+
+
+def parse_refusal(note: Mapping[str, Any]) -> tuple[list[Fault], int] | None:
+    """Why a guest refused an upload, as `parse_faults` tells it; None: it did not.
+
+    Raises:
+        ValueError: It gave no reason, or not in the form.
+    """
+    if note.get("is_refused") is not True:
+        return None
+    faults, count = parse_faults(note)
+    if not faults:
+        raise ValueError("refused for no reason")
+    return faults, count
+
+
 def _parse_fault(told: Any) -> Fault:
     facts = told.get("facts") if isinstance(told, dict) else None
     if not isinstance(facts, dict):

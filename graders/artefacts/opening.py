@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from challenges.artefacts import ID, FileSpec
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.phrases import Code, Phrase, Words, say
-from graders.faults import Faults, show_text
+from graders.faults import Faults, cite, show_text
 
 if TYPE_CHECKING:
     from graders.artefacts import Ask
@@ -77,7 +77,7 @@ class Opened:
             with self._archive.open(member) as file:
                 content = file.read(member.file_size + 1)
         except BROKEN as error:
-            malformed(say(Phrase.BROKEN_ENTRY, name=show_text(name), said=_cite(error)))
+            malformed(say(Phrase.BROKEN_ENTRY, name=show_text(name), said=cite(error, 100)))
         if len(content) != member.file_size:
             malformed(say(Phrase.ENTRY_SIZE, name=show_text(name)))
         return content
@@ -181,11 +181,6 @@ def _find_danger(member: zipfile.ZipInfo) -> Words | None:
         Phrase.ODD_PATH: any(odd in name for odd in ("\\", "\0", "//")),
     }
     return next((say(danger) for danger, holds in dangers.items() if holds), None)
-
-
-def _cite(error: Exception) -> Code:
-    """What a library said, to stand between backticks."""
-    return show_text((str(error) or type(error).__name__).replace("`", "'"), 100)
 
 
 def _name_of(member: zipfile.ZipInfo) -> str:

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from challenges.artefacts import MODES, FileSpec
 from challenges.errors import InvalidSubmission, Reason
 from challenges.phrases import Code, Phrase, Words, say
-from graders.faults import show_text
+from graders.faults import SHOWN_CHARACTERS, cite, show_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,8 +62,7 @@ def read_picture(content: bytes, path: str, spec: FileSpec) -> NDArray[Any]:
             # a second header may say something else than the first
             pixels = np.array(picture) if (picture.size, picture.mode) == ((width, height), mode) else None
     except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        said = show_text((str(error) or type(error).__name__).replace("`", "'"))
-        _refuse(path, say(Phrase.BROKEN_PICTURE, said=said), spec)
+        _refuse(path, say(Phrase.BROKEN_PICTURE, said=cite(error, SHOWN_CHARACTERS)), spec)
     if pixels is None:
         _refuse(path, say(Phrase.TWO_HEADERS), spec)
     return pixels

@@ -14,7 +14,7 @@ from challenges.errors import InvalidSubmission
 from challenges.manifest import Limits, Table
 from challenges.records import dump_record, parse_record
 from graders import table_plain
-from graders.faults import dump_faults
+from graders.faults import dump_refusal
 from graders.parsing import parse
 from graders.specimens import manifest
 from graders.table_wire import dump_parsed, dump_plain
@@ -58,7 +58,7 @@ def main(guest: Guest) -> None:
         plain = table_plain.read(content, expected) if is_csv else None
         found = dump_plain(*plain) if plain else dump_parsed(parse(content, name, expected, as_text=as_text), seed)
     except InvalidSubmission as refusal:
-        guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
+        guest.send(dump_refusal(refusal))
         return
     guest.send(*found)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from challenges.artefacts import Artefacts
-from challenges.errors import InvalidSubmission, Reason
 from challenges.records import dump_record
 from graders.artefacts import Ask
 from graders.artefacts import specimens as artefacts_to_try
 from graders.artefacts.finding import find, frame_bytes
 from graders.artefacts.placing import Indices, load_indices, place
 from graders.artefacts.wire import load_found
-from graders.boxing import bounds_of, check_end
-from graders.faults import parse_faults
+from graders.boxing import bounds_of, read_answer
 from graders.kinds import Reading, Specimen, Upload
 from graders.sandbox import Run
-from graders.sandbox.frames import BrokenFrame
 from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
@@ -73,18 +70,7 @@ def read_artefacts(upload: Upload, manifest: Manifest, indices: Indices, sandbox
     with upload.path.open("rb") as file:
         bounds = bounds_of(manifest.limits, frame_bytes(ask))
         outcome = sandbox.run(Run("artefacts", dump_record(ask), bounds, files=[file.fileno()]))
-    frame = check_end(outcome, manifest.limits)
-    if frame.note.get("is_refused") is True:
-        try:
-            faults, count = parse_faults(frame.note)
-        except ValueError as error:
-            raise InvalidSubmission.because(Reason.CRASHED) from error
-        raise InvalidSubmission(faults, count)
-    try:
-        found = load_found(frame, ask)
-    except BrokenFrame as error:
-        # whoever wrote it is not our guest any more
-        raise InvalidSubmission.because(Reason.CRASHED) from error
+    found = read_answer(outcome, manifest.limits, lambda frame: load_found(frame, ask))
     return place(found, ask.artefacts.files, indices)
 
 

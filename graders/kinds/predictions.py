@@ -6,19 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 import polars as pl
-import structlog
 
-from challenges.errors import InvalidSubmission, Reason
 from graders import specimens as tables_to_try
 from graders.alignment import AnswerIndex, align
 from graders.arrangement import Predictions, arrange
-from graders.boxing import bounds_of, check_end
-from graders.faults import parse_faults
+from graders.boxing import bounds_of, read_answer
 from graders.guests import tables as guest
 from graders.kinds import Reading, Specimen, Upload
 from graders.parsing import Parsed, parse, probabilities
 from graders.sandbox import Run
-from graders.sandbox.frames import BrokenFrame
 from graders.table_wire import load_parsed
 from graders.tables import Expected
 
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
     from challenges.manifest import Manifest
     from graders.loading import LoadedChallenge
     from graders.sandbox import Mechanism
-
-log = structlog.get_logger(__name__)
 
 _BYTES_PER_CELL = 64
 """What a cell may take in a frame: a number has eight, a text is bounded by the upload."""
@@ -112,15 +106,7 @@ def _parse(
         )
     finally:
         os.close(descriptor)
-    try:
-        frame = check_end(outcome, expected.limits)
-        if frame.note.get("is_refused") is True:
-            faults, count = parse_faults(frame.note)
-            raise InvalidSubmission(faults, count)
-        return load_parsed(frame, expected)
-    except (BrokenFrame, ValueError) as error:  # an honest guest cannot answer this: the file has taken it over
-        log.warning("a guest answered what it cannot have read", file=upload.name, error=str(error))
-        raise InvalidSubmission.because(Reason.CRASHED) from error
+    return read_answer(outcome, expected.limits, lambda frame: load_parsed(frame, expected))
 
 
 def _place(parsed: Parsed, expected: Expected, index: AnswerIndex) -> Predictions | None:

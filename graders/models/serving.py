@@ -12,7 +12,7 @@ from numpy.random import default_rng
 
 import graders.sandbox.frames  # noqa: F401 - found before the seal, since every answer needs it
 from challenges.errors import Fault, InvalidSubmission, Reason
-from graders.faults import dump_faults
+from graders.faults import dump_refusal
 from graders.models.asking import Ask, Compute, Load, OutOfRoom, row_bytes, to_model
 from graders.models.likeness import agree
 from graders.models.room import without_room
@@ -67,10 +67,10 @@ def serve(guest: Guest, ask: Ask, open_model: Callable[[Ask], Opened], gpu_bytes
         if ask.refuses_slow:
             check_caps(costs, ask)
     except InvalidSubmission as refusal:
-        _refuse(guest, refusal)
+        guest.send(dump_refusal(refusal))
         return
     except OutOfRoom:
-        _refuse(guest, without_room(gpu_bytes, ask.memory_bytes))
+        guest.send(dump_refusal(without_room(gpu_bytes, ask.memory_bytes)))
         return
     texts = {ATTACHMENT + name: np.frombuffer(text, np.uint8) for name, text in opened.attachments.items()}
     guest.send({"costs": costs, "gpu_bytes": gpu_bytes, "peak_bytes": _peak_bytes()}, texts)
@@ -149,10 +149,6 @@ def find_excess(costs: dict[str, float], caps: Caps) -> list[Fault]:
 def _show_cost(name: str, value: float) -> float:
     """As it is compared and told: a time has no more than four digits that mean anything."""
     return float(f"{value:.4g}") if name.startswith("latency") else int(value)
-
-
-def _refuse(guest: Guest, refusal: InvalidSubmission) -> None:
-    guest.send({"is_refused": True, **dump_faults(refusal.faults, refusal.count)})
 
 
 def _receive(guest: Guest, shape: list[int], stored: str, rows: int) -> NDArray[Any]:

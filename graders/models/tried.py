@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.phrases import Phrase, say
-from graders.faults import parse_faults
+from graders.faults import parse_refusal
 from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES, find_excess, hidden_costs
 
 if TYPE_CHECKING:
@@ -48,10 +48,8 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
         InvalidSubmission: CRASHED: our guest cannot have sent it.
     """
     try:
-        if frame.note.get("is_refused") is True:
-            faults, count = parse_faults(frame.note)
-            if not faults:
-                raise ValueError("refused for no reason")  # noqa: TRY301 - as every other form that is wrong
+        if (refusal := parse_refusal(frame.note)) is not None:
+            faults, count = refusal
             return Tried([_hush(fault) for fault in faults] if is_code else faults, count)
         costs, texts = _parse_costs(frame.note.get("costs"), COSTS), _parse_texts(frame, model)
         gpu_bytes, peak_bytes = (int(_parse_size(frame.note.get(name, 0))) for name in ("gpu_bytes", "peak_bytes"))
