@@ -34,6 +34,7 @@ from arena.events import publish
 from arena.gauges import GraderInfo
 from arena.queues import QUEUES, Queues
 from arena.storage import Storage
+from arena.submissions.detours import hears_gpu
 from arena.submissions.models import Status, Submission
 from arena.submissions.recording import submission_topic
 from arena.submissions.service import send
@@ -97,8 +98,7 @@ def read_overview(session: Session, queues: Queues, now: dt.datetime) -> Overvie
     except RedisError as error:
         log.warning("queues cannot be read", error=str(error))
         return Overview([QueueView(name, 0, _age(oldest, name, now), None) for name in QUEUES], [], is_redis_away=True)
-    hears_gpu = any(QUEUE_GRADE_GPU in grader.queues for grader in graders)
-    if queues.falls_back and not hears_gpu and not lengths[QUEUE_GRADE_GPU]:
+    if queues.falls_back and not hears_gpu(graders) and not lengths[QUEUE_GRADE_GPU]:
         _follow_detour(oldest)
     views = [QueueView(name, lengths[name], _age(oldest, name, now), waits[name]) for name in QUEUES]
     return Overview(views, graders, is_redis_away=False)
