@@ -13,7 +13,11 @@ import numpy as np
 
 from challenges._generators.cifar import ARCHIVE, BATCHES
 from challenges.catalogue import Package, load_package
+from challenges.messages import PrepareJob
+from graders.preparing import prepare
+from graders.settings import GraderSettings
 from tests.challenges.workshop import CHALLENGES
+from tests.real_data import serve_real_files
 
 RECORDS = 100
 
@@ -49,6 +53,22 @@ def copy_with_archive(slug: str, folder: Path) -> Package:
     manifest = re.sub(r"(?m)^size_bytes = .*$", f"size_bytes = {len(content)}", manifest)
     (copy / "challenge.toml").write_text(manifest, encoding="utf-8")
     return load_package(copy)
+
+
+def prepare_real(slug: str, folder: Path) -> tuple[Path, Path]:
+    """The public folder and the vault's of a challenge's real data, made of such an archive from loopback."""
+    package = copy_with_archive(slug, folder)
+    with serve_real_files(folder / "files") as mirror:
+        settings = GraderSettings(
+            redis_url="redis://nowhere",
+            storage_url=(folder / "blobs").as_uri(),
+            vault_url=(folder / "vault").as_uri(),
+            challenges_dir=package.folder.parent,
+            source_base_url=mirror,
+        )
+        report = prepare(PrepareJob("d", slug, "real-v1-1", "real", package.digest), settings)
+    assert report.ready
+    return folder / "blobs" / "public" / slug / "real-v1-1", folder / "vault" / slug / "real-v1-1"
 
 
 def records_by_image(batches: dict[str, bytes]) -> dict[bytes, int]:

@@ -15,12 +15,8 @@ from challenges._generators.cifar import ARCHIVE, BATCHES, load_cifar
 from challenges._generators.keys import Keys
 from challenges._generators.sprites import CLASSES
 from challenges.errors import InvalidSource
-from challenges.messages import PrepareJob
-from graders.preparing import prepare
-from graders.settings import GraderSettings
-from tests.challenges.cifar_archives import copy_with_archive, make_batches, records_by_image, write_archive
+from tests.challenges.cifar_archives import make_batches, prepare_real, records_by_image, write_archive
 from tests.challenges.workshop import CHALLENGES, SECRET, Workshop, load_part, load_script
-from tests.real_data import serve_real_files
 
 SCRIPT = load_script(CHALLENGES / "cifar10", "prepare")
 FIRST = BATCHES[0]
@@ -28,21 +24,10 @@ FIRST = BATCHES[0]
 
 def test_cifar_is_downloaded_pooled_and_divided_anew(tmp_path: Path):
     """From an archive of the same form served on loopback, whose size and sha256 a copy of the package promises."""
-    package = copy_with_archive("cifar10", tmp_path)
-    with serve_real_files(tmp_path / "files") as mirror:
-        settings = GraderSettings(
-            redis_url="redis://nowhere",
-            storage_url=(tmp_path / "blobs").as_uri(),
-            vault_url=(tmp_path / "vault").as_uri(),
-            challenges_dir=package.folder.parent,
-            source_base_url=mirror,
-        )
-        report = prepare(PrepareJob("d", "cifar10", "real-v1-1", "real", package.digest), settings)
-    assert report.ready
-    public = tmp_path / "blobs" / "public" / "cifar10" / "real-v1-1"
+    public, vault = prepare_real("cifar10", tmp_path)
     train, test = load_part(public, "train"), load_part(public, "test")
     assert (train["x"].shape, test["x"].shape) == ((500, 32, 32, 3), (100, 32, 32, 3))
-    answers = pl.read_parquet(tmp_path / "vault" / "cifar10" / "real-v1-1" / "answers.parquet")
+    answers = pl.read_parquet(vault / "answers.parquet")
     assert set(answers.columns) == {"id", "label", "side"}
     assert test["id"].tolist() == answers["id"].to_list() == sorted(answers["id"].to_list())
     pairs = records_by_image(make_batches())

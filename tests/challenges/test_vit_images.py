@@ -13,13 +13,9 @@ import pytest
 import torch
 
 from challenges._generators.keys import Keys
-from challenges.messages import PrepareJob
-from graders.preparing import prepare
 from graders.rules.vision_transformer import check
-from graders.settings import GraderSettings
-from tests.challenges.cifar_archives import copy_with_archive, make_batches, records_by_image
+from tests.challenges.cifar_archives import make_batches, prepare_real, records_by_image
 from tests.challenges.workshop import CHALLENGES, SECRET, load_part, load_script
-from tests.real_data import serve_real_files
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +26,9 @@ def script() -> ModuleType:
 
 def test_cifar_is_downloaded_pooled_and_divided_anew(tmp_path: Path):
     """From an archive of the same form served on loopback, whose size and sha256 a copy of the package promises."""
-    package = copy_with_archive("vit_images", tmp_path)
-    with serve_real_files(tmp_path / "files") as mirror:
-        settings = GraderSettings(
-            redis_url="redis://nowhere",
-            storage_url=(tmp_path / "blobs").as_uri(),
-            vault_url=(tmp_path / "vault").as_uri(),
-            challenges_dir=package.folder.parent,
-            source_base_url=mirror,
-        )
-        report = prepare(PrepareJob("d", "vit_images", "real-v1-1", "real", package.digest), settings)
-    assert report.ready
-    train = load_part(tmp_path / "blobs" / "public" / "vit_images" / "real-v1-1", "train")
+    public, vault = prepare_real("vit_images", tmp_path)
+    train = load_part(public, "train")
     assert train["image"].shape == (570, 3, 32, 32)
-    vault = tmp_path / "vault" / "vit_images" / "real-v1-1"
     answers = pl.read_parquet(vault / "answers.parquet")
     assert set(answers.columns) == {"id", "label", "side"}
     hidden = dict(np.load(vault / "inputs.npz", allow_pickle=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,8 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.installation import ARENA, ROOT, Installation
-from tests.system.test_whole_way import PASSWORD, download, register, token_on, wait_until_final
+from tests.installation import ROOT, Installation
+from tests.system.test_whole_way import PASSWORD, command_line, download, register, token_on, wait_until_final
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("installation")]
 
@@ -55,18 +54,7 @@ def test_by_api_with_score_error_and_diagnostics(installation: Installation, arc
 
 
 def test_by_command_line_after_a_check_at_home(installation: Installation, archive: Path, tmp_path: Path):
-    register(installation, "arch_checker").close()
-    environment = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "LANG": "C.UTF-8"}
-    environment["ARENA_SERVER"] = installation.url
-
-    def arena(*words: str, code: int = 0, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [ARENA, *words], env=environment, cwd=tmp_path, input=stdin, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    arena("login", "--server", installation.url, "--username", "arch_checker", stdin=PASSWORD + "\n")
+    arena = command_line(installation, "arch_checker", tmp_path)
     assert "components float32 (1..24, 784)" in " ".join(arena("challenge", SLUG).split())
     assert json.loads(arena("check", SLUG, str(archive), "--json"))["ok"] is True
     with np.load(archive) as arrays:

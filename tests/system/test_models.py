@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 from redis import Redis
 
 from arena.gauges import Gauges
-from tests.installation import ARENA, Installation
+from tests.installation import Installation
 from tests.system.test_failures import processes
-from tests.system.test_whole_way import PASSWORD, download, register, token_on, wait_until_final
+from tests.system.test_whole_way import PASSWORD, command_line, download, register, token_on, wait_until_final
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("installation")]
 
@@ -54,18 +53,7 @@ def test_by_api_with_score_and_costs(installation: Installation, model: Path):
 
 
 def test_by_command_line_after_a_check_at_home(installation: Installation, model: Path, tmp_path: Path):
-    register(installation, "checker").close()
-    environment = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "LANG": "C.UTF-8"}
-    environment["ARENA_SERVER"] = installation.url
-
-    def arena(*words: str, code: int = 0, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [ARENA, *words], env=environment, cwd=tmp_path, input=stdin, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    arena("login", "--server", installation.url, "--username", "checker", stdin=PASSWORD + "\n")
+    arena = command_line(installation, "checker", tmp_path)
     told = json.loads(arena("check", SLUG, str(model), "--json"))
     assert told["ok"] is True
     assert told["costs"]["parameters"] > 0

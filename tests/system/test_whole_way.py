@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,37 @@ from tests.installation import ARENA, ROOT, Installation
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("installation")]
 
 PASSWORD = "correct horse battery"
+
+
+def command_line(installation: Installation, name: str, home: Path) -> Callable[..., str]:
+    """The command line of a new participant who has logged in, and has nothing but the folder `home`.
+
+    It takes the words of a command and the exit code that it must end with, and returns what it prints.
+    """
+    register(installation, name).close()
+    environment = os.environ | {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "ARENA_SERVER": installation.url,
+        "LANG": "C.UTF-8",
+    }
+
+    def arena(*words: str, code: int = 0, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            [ARENA, *words],
+            env=environment,
+            cwd=home,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    arena("login", "--server", installation.url, "--username", name, stdin=PASSWORD + "\n")
+    return arena
 
 
 def register(installation: Installation, name: str) -> httpx.Client:
@@ -101,29 +133,7 @@ def test_a_wrong_file_is_told_row_and_column_in_both_languages(installation: Ins
 
 
 def test_by_command_line(installation: Installation, tmp_path: Path):
-    register(installation, "cli_way").close()
-    environment = os.environ | {
-        "HOME": str(tmp_path),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "ARENA_SERVER": installation.url,
-        "LANG": "C.UTF-8",
-    }
-
-    def arena(*words: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [ARENA, *words],
-            env=environment,
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    arena("login", "--server", installation.url, "--username", "cli_way", stdin=PASSWORD + "\n")
+    arena = command_line(installation, "cli_way", tmp_path)
     assert "house_prices" in {c["slug"] for c in json.loads(arena("challenges", "--json"))}
     arena("download", "house_prices", "--to", str(tmp_path / "house"))
     predictions = make_predictions("house_prices", tmp_path / "house")
