@@ -1,6 +1,8 @@
-"""Runs a participant's program in the sandbox; its own traceback is what it gets to see of an error.
+"""Runs a program in the sandbox; its own traceback is what whoever wrote it gets to see of an error.
 
-The program finds `SETTINGS`, what the grader told, and `answer(note, arrays)`, which sends one frame.
+The program is the first file: a challenge's `harness.py`, which imports what a participant sent from the lent folder.
+It finds `SETTINGS`, what the grader told; `answer(note, arrays)`, which sends one frame; and `hear()`, which waits for
+the grader's next one.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ SOURCE_BYTES = 1 << 20
 """Largest program."""
 TRACEBACK_CHARACTERS = 16_384
 """The end of a traceback that is told."""
+FOLDER = "program_folder"
+"""Among the settings: where further modules are imported from."""
 
 
 def main(guest: Guest) -> None:
@@ -40,12 +44,22 @@ def main(guest: Guest) -> None:
         """Send a note and arrays of plain numbers to the grader."""
         guest.send(note, arrays)
 
+    def hear() -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        """The grader's next note and arrays; None when it has no more to say."""
+        try:
+            frame = guest.hear()
+        except EOFError:
+            return None
+        return frame.note, frame.arrays
+
+    if folder := guest.settings.get(FOLDER):
+        sys.path.insert(0, str(folder))
+    given = {"__name__": "__main__", "SETTINGS": guest.settings, "answer": answer, "hear": hear}
     guest.seal()
     try:
         source = guest.read_file().decode("utf-8-sig")
         linecache.cache[NAME] = (len(source), None, source.splitlines(keepends=True), NAME)
-        program = compile(source, NAME, "exec", dont_inherit=True)
-        exec(program, {"__name__": "__main__", "SETTINGS": guest.settings, "answer": answer})  # noqa: S102 - what this is for
+        exec(compile(source, NAME, "exec", dont_inherit=True), given)  # noqa: S102 - what this is for
     except MemoryError:
         raise  # told apart by the guest's exit code
     except Exception as error:  # noqa: BLE001 - whatever a participant's program raises ends here

@@ -4,8 +4,8 @@
        ▲                                                                         │ 1 locks itself in (lock.py)
        └───────── frames through one pipe (frames.py), watched (watch.py) ◀──────┘ 2 only then opens the upload
 
-A guest gets descriptors, never paths: 0 nothing, 1 and 2 text that is capped, 3 its settings, 4 the result, 5 hidden
-inputs that are streamed to it after its first frame, 6 and up the files it may read. It never gets an answer.
+A guest gets descriptors, and at most one path: 0 nothing, 1 and 2 text that is capped, 3 its settings, 4 the result,
+5 hidden inputs that are streamed to it when it sends a frame, 6 and up the files it may read. It never gets an answer.
 Nothing here knows what is computed; `graders/guests/` holds the programs, one per file.
 """
 
@@ -88,7 +88,13 @@ class Run:
     files: Sequence[int] = ()
     """Descriptors of files to read, from 6 on: the upload first. They stay the caller's to close."""
     reply: Callable[[Frame], Sequence[memoryview] | None] | None = None
-    """Called with the first frame; what it returns is streamed to the guest, None ends the run."""
+    """Called with a frame; what it returns is streamed to the guest, None ends the run."""
+    turns: int = 1
+    """How many frames are replied to. Up to the last one the stream stays open, and no frame is kept."""
+    folder: str = ""
+    """A folder that the guest may read, and that is lent to its user; the one path it is ever told."""
+    stop: int = -1
+    """A descriptor: when it can be read, the run has done what it was for, and is ended."""
 
 
 @dataclass(frozen=True)

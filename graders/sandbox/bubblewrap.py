@@ -23,13 +23,14 @@ def find_bubblewrap() -> str | None:
     return shutil.which(PROGRAM)
 
 
-def wrap(command: list[str], program: str, *, own_proc: bool = True) -> list[str]:
+def wrap(command: list[str], program: str, *, own_proc: bool = True, folder: str = "") -> list[str]:
     """The command line that runs `command` inside.
 
     Args:
         command: What to run, by absolute path.
         program: bubblewrap itself.
         own_proc: With a /proc of its own processes; a container may forbid it, and Landlock hides the other one.
+        folder: A further folder that can be read, under its own path.
     """
     spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     person = ["--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--cap-drop", "ALL"]
@@ -37,7 +38,7 @@ def wrap(command: list[str], program: str, *, own_proc: bool = True) -> list[str
     proc = ["--proc", "/proc"] if own_proc else ["--ro-bind", "/proc", "/proc"]
     devices = [*proc, "--dev", "/dev", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside
     scratch = ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp/scratch", "--chdir", "/tmp/scratch"]  # noqa: S108 - inside
-    closing = ["--remount-ro", "/dev", "--remount-ro", "/"]
+    closing = [*(("--ro-bind", folder, folder) if folder else ()), "--remount-ro", "/dev", "--remount-ro", "/"]
     return [program, *spaces, *ends, *person, *_system(), *_libraries(), *devices, *scratch, *closing, "--", *command]
 
 

@@ -20,7 +20,7 @@ import structlog
 
 from graders.limits import uninterrupted
 from graders.sandbox import End
-from graders.sandbox.fresh import Fresh, lock_of
+from graders.sandbox.fresh import Fresh, lend, lock_of
 from graders.sandbox.started import ENVIRONMENT, PYTHON, pipes_for
 from graders.sandbox.watch import Child, Ended, follow
 
@@ -178,6 +178,7 @@ class ForkServer:
 
     def _fork(self, run: Run) -> tuple[Server, Child]:
         server = self._server(run.flavour)
+        lend(run.folder, self.uid)
         with pipes_for(run, lock_of(run, self.uid, server.process.pid, self.landlock_abi)) as pipes:
             pid, pidfd = server.ask([*pipes.theirs, *run.files])
         pipes.close_theirs()

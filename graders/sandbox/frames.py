@@ -54,12 +54,14 @@ class FrameReader:
 
     Args:
         limit: Bytes that all frames together may have.
+        most: How many frames there may be.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, most: int = MOST_FRAMES) -> None:
+        self.limit, self.most = limit, most
         self.frames: list[Frame] = []
-        self._seen = 0
+        """Those that nobody has taken away."""
+        self._seen = self._count = 0
         self._header: dict[str, Any] = {}
         self.is_locked = False
         """The guest said so; nothing that a participant sent has been opened before."""
@@ -100,8 +102,9 @@ class FrameReader:
 
     def _take_prefix(self, part: NDArray[np.uint8]) -> None:
         magic, length = _PREFIX.unpack(part.data)
-        if len(self.frames) >= MOST_FRAMES:
-            raise BrokenFrame(f"more than {MOST_FRAMES} frames")
+        if self._count >= self.most:
+            raise BrokenFrame(f"more than {self.most} frames")
+        self._count += 1
         if magic != MAGIC or not len(b"{}") <= length <= HEADER_BYTES:
             raise BrokenFrame("no frame begins here")
         self._expect(length, self._take_header)
@@ -120,6 +123,19 @@ class FrameReader:
 
 def write_frame(descriptor: int, note: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     """Write one frame: the guest's side."""
+    for part in pack_frame(note, arrays):
+        rest = part
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def pack_frame(note: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[memoryview]:
+    """The bytes of one frame.
+
+    Raises:
+        TypeError: An array does not hold plain numbers.
+        ValueError: The note is too long, or holds NaN.
+    """
     listed, payload = [], []
     for name, array in arrays.items():
         dtype = array.dtype.kind + str(array.dtype.itemsize)
@@ -130,10 +146,22 @@ def write_frame(descriptor: int, note: dict[str, Any], arrays: dict[str, NDArray
     header = json.dumps({"note": note, "arrays": listed}, ensure_ascii=True, allow_nan=False).encode()
     if len(header) > HEADER_BYTES:
         raise ValueError(f"a header has {len(header)} bytes; at most {HEADER_BYTES} travel")
-    for part in (memoryview(_PREFIX.pack(MAGIC, len(header)) + header), *payload):
-        rest = part
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+    return [memoryview(_PREFIX.pack(MAGIC, len(header)) + header), *payload]
+
+
+def read_frame(read: Callable[[int], bytearray]) -> Frame:
+    """Read one frame of a grader's: the guest's side.
+
+    Args:
+        read: Takes in exactly so many bytes.
+
+    Raises:
+        EOFError: There is none any more.
+    """
+    _, length = _PREFIX.unpack(read(_PREFIX.size))
+    header = _parse_header(bytes(read(length)))
+    payload = read(sum(size for *_, size in header["arrays"]))
+    return _finish(header, np.frombuffer(payload, dtype=np.uint8))
 
 
 def _parse_header(text: bytes) -> dict[str, Any]:

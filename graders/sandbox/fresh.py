@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graders.limits import uninterrupted
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from graders.sandbox import Outcome, Run
 
 GUEST = "graders.sandbox.guest"
+FOLDER_MODE, FILE_MODE = 0o750, 0o640
 
 
 class NoBubblewrap(Exception):
@@ -44,6 +46,7 @@ class Fresh:
     def _run(self, run: Run) -> Outcome:
         # in bubblewrap it is that user already, and sees no parent
         uid, parent = (0, 0) if self.bubblewrap else (self.uid, os.getpid())
+        lend(run.folder, self.uid)
         with pipes_for(run, lock_of(run, uid, parent, self.landlock_abi)) as pipes:
             process = self._start(run, pipes)
         pipes.close_theirs()
@@ -70,7 +73,7 @@ class Fresh:
             program = find_bubblewrap()
             if program is None:
                 raise NoBubblewrap
-            command = wrap(command, program, own_proc=self.own_proc)
+            command = wrap(command, program, own_proc=self.own_proc, folder=run.folder)
             # bubblewrap's own "nobody" would still be root outside
             user = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - our own program
@@ -105,4 +108,19 @@ def lock_of(run: Run, uid: int, parent: int, landlock_abi: int) -> dict[str, obj
         "parent": parent,
         "landlock_abi": landlock_abi,
         "devices": find_devices(run.device),
+        "readable": [run.folder] if run.folder else [],
     }
+
+
+def lend(folder: str, uid: int) -> None:
+    """Let a user of the pool read a folder that only its owner may read, and all that lies in it.
+
+    Args:
+        folder: Its path; empty: none.
+        uid: The user, whose group has the same number; 0: guests have the owner's own user.
+    """
+    if not folder or not uid:
+        return
+    for path in (Path(folder), *Path(folder).rglob("*")):
+        os.chown(path, -1, uid, follow_symlinks=False)
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)

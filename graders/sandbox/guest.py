@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graders.sandbox.frames import Frame
+
 LOCK_FAILED = 70
 """Exit code of a guest that could not lock itself in."""
 MEMORY_FAILED = 71
@@ -70,6 +72,16 @@ class Guest:
                 raise EOFError
             start += count
         return taken
+
+    def hear(self) -> Frame:
+        """The grader's next frame.
+
+        Raises:
+            EOFError: There is none any more.
+        """
+        from graders.sandbox.frames import read_frame  # noqa: PLC0415 - as above
+
+        return read_frame(self.receive)
 
     def read_file(self, number: int = 0) -> bytes:
         """The whole content of one of the files."""

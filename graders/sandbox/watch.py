@@ -9,26 +9,23 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple
 
 from graders.limits import check_time
 from graders.sandbox import Bounds, End, Outcome, Run
 from graders.sandbox.cgroups import limited
-from graders.sandbox.frames import BrokenFrame, FrameReader
+from graders.sandbox.frames import MOST_FRAMES, BrokenFrame, FrameReader
 from graders.sandbox.guest import LOCK_FAILED, MEMORY_FAILED
+from graders.sandbox.processes import descendants, read_use
 
 LOOK_SECONDS = 0.02
 """Between two looks at memory and threads."""
 FLOOD = 16
 """A guest that writes so many times the text that is kept is ended."""
 _PIECE_BYTES = 1 << 20
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
-_MOST_PROCESSES = 500
 _SHELL_SIGNAL = 128
 """A program that stands between tells a signal as this and its number."""
 
@@ -72,12 +69,13 @@ class Watch:
     _end: End | None = None
     _peak: int = 0
     _used: float = 0.0
-    _is_asked: bool = False
+    _turns: int = 0
+    _is_writing: bool = False
     _poll: select.epoll = field(default_factory=select.epoll)
 
     def __post_init__(self) -> None:
         """Frames are taken as far as the bounds go."""
-        self._frames = FrameReader(self.run.bounds.result_bytes)
+        self._frames = FrameReader(self.run.bounds.result_bytes, max(MOST_FRAMES, self.run.turns + 1))
 
     def follow(self) -> Outcome:
         """Watch to the end, whatever the guest does; ours are closed and the process is gone afterwards."""
@@ -111,6 +109,8 @@ class Watch:
         self._poll.register(child.pidfd, select.EPOLLIN)
         if self.run.reply is None:
             self._close_inputs()
+        if self.run.stop >= 0:
+            self._poll.register(self.run.stop, select.EPOLLIN)
 
     def _watch(self) -> None:
         """Until the process is gone."""
@@ -127,15 +127,18 @@ class Watch:
             for descriptor, _ in self._poll.poll(LOOK_SECONDS):
                 if descriptor == self.child.pidfd:
                     return
-                if descriptor == self.child.inputs:
+                if descriptor == self.run.stop:
+                    self._poll.unregister(descriptor)
+                    self._stop(End.DONE)
+                elif descriptor == self.child.inputs:
                     self._stream()
                 else:
                     self._take(descriptor)
 
     def _look(self, bounds: Bounds) -> None:
         """Measure memory, time and threads."""
-        pids = [self.child.pid, *(_descendants(self.child.pid) if self.child.is_wrapped else ())]
-        seen = [_read_use(pid) for pid in pids]
+        pids = [self.child.pid, *(descendants(self.child.pid) if self.child.is_wrapped else ())]
+        seen = [read_use(pid) for pid in pids]
         resident = sum(use[0] for use in seen)
         self._peak = max(self._peak, resident)
         self._used = max(self._used, sum(use[2] for use in seen))
@@ -178,28 +181,41 @@ class Watch:
         except BrokenFrame:
             self._stop(End.OUTPUT)
             return
-        if self._frames.frames and self.run.reply is not None and not self._is_asked:
-            self._is_asked = True
+        while self._frames.frames and self.run.reply is not None and self._turns < self.run.turns and not self._end:
+            self._turns += 1
             answer = self.run.reply(self._frames.frames[0])
+            if self.run.turns > 1:
+                del self._frames.frames[0]
             if answer is None:
                 self._stop(End.DONE)
                 return
-            self._waiting = [memoryview(part).cast("B") for part in answer]
-            self._poll.register(self.child.inputs, select.EPOLLOUT)
+            self._waiting += [memoryview(part).cast("B") for part in answer]
+            self._stream()
 
     def _stream(self) -> None:
-        """Write as much of the inputs as the guest takes now."""
+        """Write as much of the inputs as the guest takes now; the poll tells when it takes more."""
+        if self.child.inputs < 0:  # the guest has closed its end
+            self._waiting.clear()
+            return
         try:
             while self._waiting:
                 count = os.write(self.child.inputs, self._waiting[0][:_PIECE_BYTES])
                 self._waiting[0] = self._waiting[0][count:]
                 if not self._waiting[0]:
                     del self._waiting[0]
-            self._close_inputs()
         except BlockingIOError:
+            if not self._is_writing:
+                self._is_writing = True
+                self._poll.register(self.child.inputs, select.EPOLLOUT)
             return
         except BrokenPipeError:
             self._close_inputs()
+            return
+        if self._turns >= self.run.turns:
+            self._close_inputs()
+        elif self._is_writing:
+            self._is_writing = False
+            self._poll.unregister(self.child.inputs)
 
     def _close_inputs(self) -> None:
         if self.child.inputs >= 0:
@@ -218,7 +234,7 @@ class Watch:
 
     def _kill(self) -> None:
         if self.child.is_wrapped:
-            for pid in reversed(_descendants(self.child.pid)):
+            for pid in reversed(descendants(self.child.pid)):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
         with suppress(ProcessLookupError, PermissionError):
@@ -228,7 +244,7 @@ class Watch:
         if self.child.is_wrapped and ended.exit_code > _SHELL_SIGNAL:
             ended = ended._replace(exit_code=_SHELL_SIGNAL - ended.exit_code)
         end = self._end or _judge(ended, self.run.bounds, is_locked=self._frames.is_locked)
-        if end is End.DONE and not self._frames.is_between:
+        if end is End.DONE and self._end is None and not self._frames.is_between:
             end = End.CRASHED
         return Outcome(
             end=end,
@@ -260,34 +276,3 @@ def _judge(ended: Ended, bounds: Bounds, *, is_locked: bool) -> End:
     if is_cut:
         return End.CPU
     return End.DONE if ended.exit_code == 0 else End.CRASHED
-
-
-def _read_use(pid: int) -> tuple[int, int, float]:
-    """Resident bytes, threads and processor seconds of a process; nothing of one that is gone."""
-    with suppress(OSError, ValueError, IndexError):
-        words = _read_stat(f"/proc/{pid}/stat")
-        resident = int(words[21])
-        if words[0] == b"Z":  # its first thread has left; the others have the memory still
-            tasks = [_read_stat(str(task / "stat")) for task in Path(f"/proc/{pid}/task").iterdir()]
-            resident = max(int(task[21]) for task in tasks)
-        return resident * _PAGE_BYTES, int(words[17]), (int(words[11]) + int(words[12])) / _TICKS
-    return 0, 0, 0.0
-
-
-def _read_stat(path: str) -> list[bytes]:
-    """What stands behind the name in a `stat` file: the state first."""
-    return Path(path).read_bytes().rpartition(b")")[2].split()
-
-
-def _descendants(pid: int) -> Sequence[int]:
-    """Processes below `pid`, parents first."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting and len(found) < _MOST_PROCESSES:
-        parent = waiting.pop()
-        with suppress(OSError, ValueError):
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                text = (task / "children").read_text(encoding="ascii")
-                found += (below := [int(word) for word in text.split()])
-                waiting += below
-    return found

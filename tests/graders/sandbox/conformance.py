@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 
 from graders.limits import OutOfTime, time_limit
 from graders.sandbox import Bounds, End, Mechanism, Outcome, Profile, Run
-from graders.sandbox.frames import Frame
+from graders.sandbox.frames import Frame, pack_frame
 from graders.sandbox.started import TooLarge
 from tests.graders.sandbox.seen import file_of, run_program
 
@@ -103,6 +104,84 @@ def check_a_failing_reply_ends_the_run(mechanism: Mechanism) -> None:
     with pytest.raises(ZeroDivisionError):
         run(mechanism, f"answer({{}})\n{SLEEP}", reply=reply)
     assert run(mechanism, "print(1)").stdout == b"1\n"
+
+
+TALK = """while (heard := hear()) is not None:
+    note, arrays = heard
+    answer({"n": note["n"]}, {"twice": arrays["x"] * 2})
+"""
+
+
+def check_a_conversation(mechanism: Mechanism) -> None:
+    """A guest is told something for each frame, as often as was agreed; then it hears that there is no more."""
+    given = np.arange(3000.0)
+    heard: list[Frame] = []
+
+    def reply(frame: Frame) -> list[memoryview]:
+        heard.append(frame)
+        return pack_frame({"n": len(heard)}, {"x": given + len(heard)}) if len(heard) < 300 else []
+
+    bounds = replace(BOUNDS, result_bytes=20 << 20)
+    outcome = run(mechanism, f"answer({{}})\n{TALK}print('end')", bounds, reply=reply, turns=300)
+    assert (outcome.end, outcome.stdout, outcome.frames) == (End.DONE, b"end\n", []), outcome
+    assert [frame.note for frame in heard] == [{}, *({"n": n} for n in range(1, 300))]
+    assert all((frame.arrays["twice"] == 2 * (given + n)).all() for n, frame in enumerate(heard[1:], 1))
+
+
+def check_a_conversation_that_ends_early(mechanism: Mechanism) -> None:
+    """Either side may stop: the grader by None, the guest by its end, of which the watcher tells how it was."""
+
+    def reply(frame: Frame) -> list[memoryview] | None:
+        return None if frame.note.get("n") == 2 else pack_frame({"n": frame.note.get("n", 0) + 1}, {"x": np.ones(2)})
+
+    assert run(mechanism, f"answer({{}})\n{TALK}", reply=reply, turns=9).end is End.DONE
+    assert run(mechanism, "answer({})\nhear(); raise SystemExit(0)", reply=reply, turns=9).end is End.DONE
+    assert run(mechanism, "answer({})\nhear(); raise SystemExit(3)", reply=reply, turns=9).end is End.CRASHED
+    assert run(mechanism, "import os; os.close(5); answer({}); answer({})", reply=reply, turns=9).end is End.DONE
+
+
+def check_a_conversation_is_bounded(mechanism: Mechanism) -> None:
+    """Who talks on when nobody replies any more is ended; who never says anything is ended by the clock."""
+    endless = run(mechanism, "while True: answer({})", reply=lambda _: [], turns=200)
+    assert endless.end is End.OUTPUT, endless
+    assert run(mechanism, "hear()", HURRIED, reply=lambda _: [], turns=5).end is End.WALL
+    deaf = run(mechanism, f"answer({{}})\n{SLEEP}", HURRIED, reply=lambda _: [memoryview(bytes(1 << 22))], turns=5)
+    assert deaf.end is End.WALL, deaf
+
+
+def check_a_lent_folder_is_read(mechanism: Mechanism) -> None:
+    """A guest reads the folder that it is lent, imports from it, writes nothing there, and sees no other one."""
+    with tempfile.TemporaryDirectory() as lent, tempfile.TemporaryDirectory() as other:
+        for folder in (lent, other):
+            Path(folder, "inner").mkdir()
+            Path(folder, "inner", "own.py").write_text("X = 'mine'", encoding="utf-8")
+        outcome = run(mechanism, LENT.format(lent=lent, other=other), settings={"program_folder": lent}, folder=lent)
+        assert sorted(path.name for path in Path(lent).rglob("*") if "pycache" not in path.name) == ["inner", "own.py"]
+    assert outcome.end is End.DONE, outcome
+    assert outcome.stdout.decode().split() == ["mine", "True", "denied", "denied", "denied"], outcome
+
+
+LENT = """import os
+import inner.own
+print(inner.own.X, inner.own.__file__.startswith({lent!r}))
+for path, mode in (({other!r} + "/inner/own.py", "r"), ({lent!r} + "/inner/own.py", "w"), ({lent!r} + "/new", "w")):
+    try:
+        open(path, mode).close()
+        print("opened")
+    except OSError:
+        print("denied")
+"""
+
+
+def check_a_run_can_be_stopped(mechanism: Mechanism) -> None:
+    """What the run was for is done: it ends at once, and that is no fault of the guest's."""
+    bell = os.eventfd(1)
+    try:
+        outcome = run(mechanism, SLEEP, stop=bell)
+    finally:
+        os.close(bell)
+    assert outcome.end is End.DONE, outcome
+    assert outcome.wall_seconds < BOUNDS.wall_seconds
 
 
 def _ends(source: str | bytes, end: End, bounds: Bounds = BOUNDS) -> Callable[[Mechanism], None]:
