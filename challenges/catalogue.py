@@ -14,6 +14,7 @@ from pathlib import Path
 from challenges.artefacts import GRADE_FILE
 from challenges.errors import InvalidManifest
 from challenges.manifest import SLUG_PATTERN, Manifest
+from challenges.programs import CODE_KIND, HARNESS_FILE
 from challenges.records import RecordError, parse_record
 from challenges.rules import load_manifest
 from challenges.texts import Text
@@ -130,8 +131,11 @@ def load_package(folder: Path) -> Package:
     if missing:
         raise InvalidManifest(f"{folder}: {missing[0]} is missing; every challenge has {', '.join(PACKAGE_FILES)}")
     manifest = load_manifest(folder / MANIFEST_FILE)
-    if manifest.artefacts is not None and not (folder / GRADE_FILE).is_file():
-        raise InvalidManifest(f"{folder}: {GRADE_FILE} is missing; a challenge that takes artefacts has one")
+    needed = [GRADE_FILE] if manifest.is_scored_by_package else []
+    needed += [HARNESS_FILE] if manifest.kind == CODE_KIND else []
+    for name in needed:
+        if not (folder / name).is_file():
+            raise InvalidManifest(f"{folder}: {name} is missing; a challenge of kind {manifest.kind} has one")
     try:
         descriptions = {k: (folder / name).read_text(encoding="utf-8") for k, name in DESCRIPTION_FILES.items()}
         for language, description in descriptions.items():

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from challenges.artefacts import Artefacts
 from challenges.model import ModelSpec
+from challenges.programs import ProgramSpec
 from challenges.texts import Text
 
 SLUG_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}\Z")
@@ -56,10 +57,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of `graders/metrics/`, and the columns it reads; of artefacts, what `grade.py` computes."""
+    """A metric of `graders/metrics/`, and the columns it reads; of artefacts and programs, what `grade.py` computes."""
 
     name: str
-    """File and function name under `graders/metrics/`; of artefacts, the name that `grade.py` gives it."""
+    """File and function name under `graders/metrics/`; of artefacts and programs, the name that `grade.py` gives it."""
     direction: Direction
     """`max` or `min`: which end is better; must be the metric's own."""
     columns: list[str] = field(default_factory=list)
@@ -105,9 +106,9 @@ class Table:
     """The predictions table a participant uploads."""
 
     id: str
-    """Name of the id column; of artefacts, that of the hidden items."""
+    """Name of the id column; of artefacts and programs, that of the hidden items."""
     columns: list[Column] = field(default_factory=list)
-    """All other columns; none where artefacts are sent."""
+    """All other columns; none where artefacts or programs are sent."""
     formats: list[str] = field(default_factory=lambda: ["csv", "parquet", "jsonl", "npz"])
     """File formats that are taken."""
     probability_groups: list[str] = field(default_factory=list)
@@ -236,9 +237,16 @@ class Manifest:
     """The models that are taken, for kinds `onnx`, `weights` and `torchscript`."""
     artefacts: Artefacts | None = None
     """The artefacts that are taken, for kind `artefacts`; the package then has a `grade.py`."""
+    program: ProgramSpec | None = None
+    """The programs that are taken, for kinds `code` and `service`; the package then has a `grade.py`."""
     tags: list[str] = field(default_factory=list)
     """Words to find it by."""
     opens_at: datetime | None = None
     """Begin of submissions (aware). None: at once."""
     deadline: datetime | None = None
     """End of submissions (aware). None: practice, always open, and private scores are never shown."""
+
+    @property
+    def is_scored_by_package(self) -> bool:
+        """The package's `grade.py` scores, not the metrics that read columns."""
+        return self.artefacts is not None or self.program is not None

@@ -108,6 +108,15 @@ class Phrase(Enum):
     COLUMN_NAME = "`{name}` is no name of a column"
     NO_COLUMN = "it has no column beside the id"
 
+    # programs
+    PYTHON_FILE = "a Python program"
+    NO_PYTHON = "no Python program (line {row}: `{said}`)"
+    PROGRAM_LEFT = "it ended before it was asked to"
+    PROGRAM_DIED = "it died without a word"
+    ODD_ANSWER = "it answered something else than it was asked for"
+    NO_RESPONSE = "it did not answer `{target}`"
+    NO_APP = "it did not take a connection within {seconds} s"
+
     # ONNX
     NO_GRAPH = "it holds no graph"
     FORMAT_VERSION = "its format has version {found}; it must be {expected}"

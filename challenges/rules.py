@@ -9,6 +9,7 @@ from challenges.artefacts import ARTEFACT_KIND, check_artefacts
 from challenges.errors import InvalidManifest
 from challenges.manifest import ColumnType, Direction, Manifest
 from challenges.model import MODEL_KINDS, check_model
+from challenges.programs import PROGRAM_KINDS, check_program
 from challenges.records import RecordError, parse_record
 
 if TYPE_CHECKING:
@@ -63,14 +64,18 @@ def check_manifest(manifest: Manifest) -> None:
 
 
 def _check_columns(manifest: Manifest) -> None:
-    """Artefacts are scored by the package's own `grade.py`, everything else by metrics that read columns."""
-    is_artefacts = manifest.kind == ARTEFACT_KIND
+    """Artefacts and programs are scored by the package's own `grade.py`, all else by metrics that read columns."""
+    is_artefacts, is_program = manifest.kind == ARTEFACT_KIND, manifest.kind in PROGRAM_KINDS
     _require(is_artefacts == (manifest.artefacts is not None), f"an [artefacts] table goes with kind {ARTEFACT_KIND}")
+    _require(is_program == (manifest.program is not None), "a [program] table goes with kinds code, service")
     if manifest.artefacts is not None:
         check_artefacts(manifest.artefacts)
-    _require(is_artefacts != bool(manifest.submission.columns), "submission.columns go with all kinds but artefacts")
+    if manifest.program is not None:
+        check_program(manifest.program)
+    is_package, kinds = manifest.is_scored_by_package, "all kinds but artefacts, code and service"
+    _require(is_package != bool(manifest.submission.columns), f"submission.columns go with {kinds}")
     for metric in [manifest.metric, *manifest.secondary]:
-        _require(is_artefacts != bool(metric.columns), f"metric {metric.name}: columns go with all kinds but artefacts")
+        _require(is_package != bool(metric.columns), f"metric {metric.name}: columns go with {kinds}")
 
 
 def _check_thresholds(manifest: Manifest) -> None:

@@ -89,6 +89,9 @@ def _judge(challenge: LoadedChallenge, reading: Reading) -> Judged:
     """Both sides' scores, and the public one's diagnostics."""
     if reading.given is not None:
         return judge(challenge, reading.given)
+    if reading.program is not None:
+        with reading.program:
+            return judge(challenge, reading.program)
     predictions = reading.predictions
     if predictions is None:
         raise BrokenChallenge("the kind has read nothing that can be scored")

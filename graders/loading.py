@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from challenges._generators.grading import Given, Graded, Hidden, Side
+    from challenges._generators.grading import Graded, Hidden, Side
     from challenges.manifest import Manifest, Metric
     from graders.settings import GraderSettings
 
@@ -70,8 +70,10 @@ class LoadedChallenge:
     """For each row, its place in the order in which `prepare.py` wrote the answers."""
     hidden_files: list[str] = field(default_factory=list)
     """Names of the vault's files."""
-    grade: Callable[[Given, Hidden, Side], Graded] | None = None
-    """Of the package's `grade.py`, for challenges that take artefacts."""
+    grade: Callable[[Any, Hidden, Side], Graded] | None = None
+    """Of the package's `grade.py`, for challenges that take artefacts or programs."""
+    try_out: Callable[[Any], None] | None = None
+    """Of the package's `grade.py`, for challenges that take programs: tries one where nothing is hidden."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What diagnostics have read, in the order of the public rows."""
 
@@ -219,8 +221,11 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         read_package=lambda name: (folder / name).read_bytes(),
         read_hidden=lambda name: check(name, read_blob(vault_url, name)),
     )
-    grade = load_script(folder, GRADE_FILE).grade if package.manifest.artefacts else None
-    return replace(challenge, hidden_files=sorted(promised), grade=grade)
+    if not package.manifest.is_scored_by_package:
+        return replace(challenge, hidden_files=sorted(promised))
+    script = load_script(folder, GRADE_FILE)
+    try_out = script.try_out if package.manifest.program else None
+    return replace(challenge, hidden_files=sorted(promised), grade=script.grade, try_out=try_out)
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:
@@ -246,8 +251,8 @@ def _check_answers(manifest: Manifest, answers: pl.DataFrame) -> None:
 
 
 def _metrics_of(manifest: Manifest) -> list[Metric]:
-    """Metrics that compare columns with answers; artefacts are scored by `grade.py`."""
-    return [] if manifest.artefacts else [manifest.metric, *manifest.secondary]
+    """Metrics that compare columns with answers; what `grade.py` scores has none."""
+    return [] if manifest.is_scored_by_package else [manifest.metric, *manifest.secondary]
 
 
 def _read_nothing(name: str) -> bytes:

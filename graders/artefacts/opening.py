@@ -26,6 +26,7 @@ LOOSE_COUNT = 10_000
 SPARE = 20
 """Members beyond the expected ones that are still named one by one."""
 _DIRECTORY_END = b"PK\x05\x06"
+ZIP_STARTS = (b"PK\x03\x04", _DIRECTORY_END)
 _DIRECTORY_BYTES = 1 << 22
 _FREE_BYTES = 1 << 20
 """Smaller members may pack as well as they like."""
@@ -51,7 +52,7 @@ class Opened:
 
     def __init__(self, content: bytes, ask: Ask) -> None:
         self._archive = _open(content, ask)
-        members = [m for m in self._archive.infolist() if not m.is_dir() and not _CHATTER.match(m.filename)]
+        members = list_members(self._archive)
         expected = _expect(ask)
         most = sum(count for _, count, _ in expected.values())
         if len(members) > most + SPARE:
@@ -72,15 +73,28 @@ class Opened:
         Raises:
             InvalidSubmission: MALFORMED.
         """
-        member = self.members[name]
-        try:
-            with self._archive.open(member) as file:
-                content = file.read(member.file_size + 1)
-        except BROKEN as error:
-            malformed(say(Phrase.BROKEN_ENTRY, name=show_text(name), said=cite(error, 100)))
-        if len(content) != member.file_size:
-            malformed(say(Phrase.ENTRY_SIZE, name=show_text(name)))
-        return content
+        return read_member(self._archive, self.members[name], name)
+
+
+def list_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive, without what file managers put into it unasked."""
+    return [m for m in archive.infolist() if not m.is_dir() and not _CHATTER.match(m.filename)]
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
+    """One member, never more than its directory promises.
+
+    Raises:
+        InvalidSubmission: MALFORMED.
+    """
+    try:
+        with archive.open(member) as file:
+            content = file.read(member.file_size + 1)
+    except BROKEN as error:
+        malformed(say(Phrase.BROKEN_ENTRY, name=show_text(name), said=cite(error, 100)))
+    if len(content) != member.file_size:
+        malformed(say(Phrase.ENTRY_SIZE, name=show_text(name)))
+    return content
 
 
 def pattern_of(spec: FileSpec) -> re.Pattern[str]:
@@ -103,11 +117,20 @@ def _open(content: bytes, ask: Ask) -> zipfile.ZipFile:
         raise InvalidSubmission.because(Reason.TOO_LARGE, size_bytes=len(content), limit_bytes=ask.upload_bytes)
     if not content:
         raise InvalidSubmission.because(Reason.EMPTY_FILE)
-    if not content.startswith((b"PK\x03\x04", _DIRECTORY_END)):
+    if not content.startswith(ZIP_STARTS):
         found = Code("NumPy .npy") if content.startswith(_ONE_ARRAY) else say(Phrase.SOMETHING_ELSE)
         raise InvalidSubmission.because(
             Reason.WRONG_TYPE, found=found, expected=NPZ if ask.artefacts.arrays else say(Phrase.ZIP)
         )
+    return open_directory(content)
+
+
+def open_directory(content: bytes) -> zipfile.ZipFile:
+    """An archive whose directory is there and not too large.
+
+    Raises:
+        InvalidSubmission: MALFORMED.
+    """
     end = content.rfind(_DIRECTORY_END)
     if end < 0 or int.from_bytes(content[end + 12 : end + 16], "little") > _DIRECTORY_BYTES:
         malformed(say(Phrase.NO_DIRECTORY))
@@ -129,9 +152,7 @@ def _expect(ask: Ask) -> dict[str, tuple[re.Pattern[str], int, bool]]:
 def _check_names(members: list[zipfile.ZipInfo], expected: dict[str, tuple[re.Pattern[str], int, bool]]) -> None:
     """Raise InvalidSubmission for links, paths that lead elsewhere, encryption; then for names too many or too few."""
     faults, told = Faults(), Code(", ".join(f"`{name}`" for name in expected))
-    odd = [(m.filename, found) for m in members if (found := _find_danger(m))]
-    faults.add([Fault(Reason.UNSAFE_MEMBER, {"member": name, "found": found}) for name, found in odd])
-    faults.raise_any()
+    check_dangers(members)
     names = [_name_of(member) for member in members]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1) if len(set(names)) < len(names) else ():
         faults.add([Fault(Reason.DUPLICATE_MEMBER, {"member": name})])
@@ -146,17 +167,8 @@ def _check_names(members: list[zipfile.ZipInfo], expected: dict[str, tuple[re.Pa
 
 def _check_sizes(members: list[zipfile.ZipInfo], content: bytes, ask: Ask) -> None:
     """Raise InvalidSubmission for what would unpack to too much: one file, all together, or by too large a ratio."""
-    total, limit = sum(m.file_size for m in members), ask.artefacts.unpacked_bytes
-    if total > limit:
-        raise InvalidSubmission.because(Reason.EXPANDS_TOO_MUCH, size_bytes=total, limit_bytes=limit)
+    check_expansion(members, len(content), ask.artefacts.unpacked_bytes, ask.artefacts.ratio)
     for member in members:
-        packed = min(member.compress_size, len(content))
-        if member.file_size > max(_FREE_BYTES, ask.artefacts.ratio * packed):
-            raise InvalidSubmission.because(
-                Reason.EXPANDS_TOO_MUCH,
-                size_bytes=member.file_size,
-                limit_bytes=max(_FREE_BYTES, ask.artefacts.ratio * packed),
-            )
         for spec in ask.artefacts.files:
             if member.file_size > spec.file_bytes and pattern_of(spec).match(member.filename):
                 raise InvalidSubmission.because(
@@ -165,6 +177,32 @@ def _check_sizes(members: list[zipfile.ZipInfo], content: bytes, ask: Ask) -> No
                     size_bytes=member.file_size,
                     limit_bytes=spec.file_bytes,
                 )
+
+
+def check_dangers(members: list[zipfile.ZipInfo]) -> None:
+    """Raise InvalidSubmission (UNSAFE_MEMBER) for links, paths that lead elsewhere, and encryption."""
+    faults = Faults()
+    odd = [(m.filename, found) for m in members if (found := _find_danger(m))]
+    faults.add([Fault(Reason.UNSAFE_MEMBER, {"member": name, "found": found}) for name, found in odd])
+    faults.raise_any()
+
+
+def check_expansion(members: list[zipfile.ZipInfo], size: int, limit: int, ratio: int) -> None:
+    """Raise InvalidSubmission (EXPANDS_TOO_MUCH) where an archive of this size would unpack to more than it may.
+
+    Args:
+        members: Its files.
+        size: Of the archive, in bytes.
+        limit: All files together, in bytes.
+        ratio: How many times its packed size a file of more than a megabyte may have.
+    """
+    total = sum(m.file_size for m in members)
+    if total > limit:
+        raise InvalidSubmission.because(Reason.EXPANDS_TOO_MUCH, size_bytes=total, limit_bytes=limit)
+    for member in members:
+        most = max(_FREE_BYTES, ratio * min(member.compress_size, size))
+        if member.file_size > most:
+            raise InvalidSubmission.because(Reason.EXPANDS_TOO_MUCH, size_bytes=member.file_size, limit_bytes=most)
 
 
 def _find_danger(member: zipfile.ZipInfo) -> Words | None:

@@ -1,4 +1,4 @@
-"""Artefacts to scores: the package's `grade.py` is asked for both sides, and what it returns is checked."""
+"""Artefacts and programs to scores: the package's `grade.py` is asked for both sides, and its return is checked."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
     from graders.loading import LoadedChallenge
+    from graders.programs.running import Running
 
 ANSWERS = "answers"
 """Under this name `grade.py` finds the columns of `answers.parquet`."""
@@ -34,7 +35,7 @@ class Judged:
     diagnostics: list[dict[str, Any]]
 
 
-def judge(challenge: LoadedChallenge, given: Given) -> Judged:
+def judge(challenge: LoadedChallenge, given: Given | Running) -> Judged:
     """Score both sides and show what the public one has to tell.
 
     Raises:
@@ -62,7 +63,7 @@ def load_hidden(challenge: LoadedChallenge) -> Hidden:
     return hidden
 
 
-def _grade(challenge: LoadedChallenge, given: Given, hidden: Hidden, side: Side) -> tuple[Scores, Graded]:
+def _grade(challenge: LoadedChallenge, given: Given | Running, hidden: Hidden, side: Side) -> tuple[Scores, Graded]:
     if challenge.grade is None:
         raise BrokenChallenge("the package has no grade.py")
     graded = challenge.grade(given, hidden, side)

@@ -22,6 +22,7 @@ from challenges.errors import InvalidSubmission, Reason
 if TYPE_CHECKING:
     from challenges._generators.grading import Given
     from graders.arrangement import Predictions
+    from graders.programs.running import Running
     from graders.sandbox import Mechanism
 
 
@@ -44,6 +45,8 @@ class Reading:
     """As in `Verdict.costs`."""
     given: Given | None = None
     """Artefacts, which the challenge's `grade.py` scores."""
+    program: Running | None = None
+    """A program that works, with which the challenge's `grade.py` scores."""
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,8 @@ class Watch:
     def _conclude(self, ended: Ended) -> Outcome:
         if self.child.is_wrapped and ended.exit_code > _SHELL_SIGNAL:
             ended = ended._replace(exit_code=_SHELL_SIGNAL - ended.exit_code)
+        # who stands between may not tell what a descendant used
+        ended = ended._replace(cpu_seconds=max(ended.cpu_seconds, self._used))
         end = self._end or _judge(ended, self.run.bounds, is_locked=self._frames.is_locked)
         if end is End.DONE and self._end is None and not self._frames.is_between:
             end = End.CRASHED
@@ -253,7 +255,7 @@ class Watch:
             stderr=bytes(self._texts[self.child.stderr]),
             exit_code=ended.exit_code,
             wall_seconds=time.monotonic() - self.began,
-            cpu_seconds=max(ended.cpu_seconds, self._used),
+            cpu_seconds=ended.cpu_seconds,
             peak_bytes=max(self._peak, ended.peak_bytes),
         )
 

@@ -203,6 +203,7 @@ ENDS = {
     "left with 0": _ends("raise SystemExit", End.DONE),
     "wall": _ends(SLEEP, End.WALL, HURRIED),
     "cpu": _ends("while True: pass", End.CPU, replace(BOUNDS, cpu_seconds=1)),
+    "two seconds of cpu": _ends("while True: pass", End.CPU, replace(BOUNDS, cpu_seconds=2)),
     "memory": _ends("kept = []\nwhile True: kept.append(bytearray(b'x') * (1 << 23))", End.MEMORY),
     "stdout": _ends("while True: print('x' * 10_000)", End.OUTPUT),
     "stderr": _ends("import sys\nwhile True: sys.stderr.write('x' * 10_000)", End.OUTPUT),

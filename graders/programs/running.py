@@ -1,0 +1,92 @@
+"""What all runs of one program share: its files, its time, and what the end of a run means."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenges._generators.programs import ProgramFailed
+from challenges.errors import InvalidSubmission, Reason
+from graders.boxing import THREADS, SandboxFailed
+from graders.programs.folder import lay_out, remove
+from graders.sandbox import Bounds, End
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from challenges.manifest import Limits
+    from challenges.programs import ProgramSpec
+    from graders.sandbox import Mechanism, Outcome
+
+WALL_FACTOR = 3
+"""Seconds on the clock for each second of processor time: other runs share the machine."""
+SAID_BYTES = 4000
+"""The end of what a program wrote to stderr that is told."""
+LEFT = "left"
+"""How a run ended that ended by itself, before it was asked to."""
+FLAVOURS = {"numpy": "tables", "torch": "torch"}
+"""Fork servers, by the libraries that a challenge wants loaded beforehand."""
+
+
+@dataclass
+class Running:
+    """A participant's files, laid out while a `with` block lasts."""
+
+    members: Mapping[str, bytes]
+    """By path."""
+    program: ProgramSpec
+    limits: Limits
+    sandbox: Mechanism
+    is_trial: bool = False
+    """Nothing hidden has been told: what the program says of its end may be repeated."""
+    began: float = field(default_factory=time.monotonic)
+    folder: Path = Path()
+
+    def __enter__(self) -> Self:
+        """Lay the files out."""
+        self.folder = lay_out(self.members)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove them."""
+        remove(self.folder)
+
+    def bounds(self, result_bytes: int) -> Bounds:
+        """What the next run may take.
+
+        Raises:
+            InvalidSubmission: TIMED_OUT: no time is left.
+        """
+        seconds = min(self.check_time(), float(WALL_FACTOR * self.program.run_seconds))
+        return Bounds(seconds, self.program.run_seconds, self.limits.memory_bytes, result_bytes, threads=THREADS)
+
+    def check_time(self) -> float:
+        """Seconds that are left for all runs together.
+
+        Raises:
+            InvalidSubmission: TIMED_OUT: none.
+        """
+        left = self.began + self.limits.grade_seconds - time.monotonic()
+        if left <= 0:
+            raise InvalidSubmission.because(Reason.TIMED_OUT, limit_seconds=self.limits.grade_seconds)
+        return left
+
+    def failure(self, outcome: Outcome) -> ProgramFailed:
+        """What it means that a run ended before its work was done.
+
+        Raises:
+            InvalidSubmission: TIMED_OUT: the time of the whole submission is over.
+            SandboxFailed: The run could not lock itself in.
+        """
+        if outcome.end is End.SANDBOX_ERROR:
+            raise SandboxFailed(outcome.stderr.decode(errors="replace")[:1000])
+        if outcome.end is End.WALL:
+            self.check_time()
+        said = outcome.stderr[-SAID_BYTES:].decode(errors="replace") if self.is_trial else ""
+        return ProgramFailed(LEFT if outcome.end is End.DONE else outcome.end.value, said)
