@@ -114,8 +114,7 @@ class Phrase(Enum):
     PROGRAM_LEFT = "it ended before it was asked to"
     PROGRAM_DIED = "it died without a word"
     ODD_ANSWER = "it answered something else than it was asked for"
-    NO_RESPONSE = "it did not answer `{target}`"
-    NO_APP = "it did not take a connection within {seconds} s"
+    SILENT_APP = "it took a connection and closed it without an answer"
 
     # ONNX
     NO_GRAPH = "it holds no graph"

@@ -33,7 +33,7 @@ class ProgramFailed(Exception):
 
     Args:
         end: How its run ended: `crashed`, `wall`, `cpu`, `memory`, `output`, `threads`, `left` (it ended by itself
-            before it was asked to), or `misbehaved` (it answered what is no answer).
+            before it was asked to), `misbehaved` (it answered what is no answer), or `silent` (a service gave none).
         said: The end of what it wrote to stderr, where nothing hidden had been told; else empty.
     """
 
@@ -133,7 +133,7 @@ class Service(Protocol):
         environment: Mapping[str, str],
         request_seconds: float = 5.0,
     ) -> Visit:
-        """Start the service, send it requests one after the other, and end it.
+        """Start the service, ask for `/` until it has answered, send it requests one after the other, and end it.
 
         Args:
             requests: What is asked.
@@ -142,7 +142,7 @@ class Service(Protocol):
             request_seconds: How long one request may take.
 
         Raises:
-            ProgramFailed: It did not come up, or did not live through the requests.
+            ProgramFailed: It did not answer at all. A service that dies later leaves responses of status 0.
         """
         ...
 

@@ -12,7 +12,7 @@ from graders.boxing import THREADS, bounds_of, read_answer
 from graders.faults import quote
 from graders.programs import Ask
 from graders.programs.members import find_members, frame_bytes, load_members
-from graders.programs.running import LEFT
+from graders.programs.running import LEFT, SILENT
 from graders.sandbox import End, Run
 from graders.scoring import BrokenChallenge
 
@@ -93,7 +93,7 @@ def refusal_of(failure: ProgramFailed, program: ProgramSpec, limits: Limits) -> 
     lines = [line.strip() for line in failure.said.splitlines() if line.strip()]
     if lines:
         return InvalidSubmission.because(Reason.PROGRAM_FAILED, problem=quote(_shorten(lines), _SAID_CHARACTERS))
-    phrase = {LEFT: Phrase.PROGRAM_LEFT, End.CRASHED.value: Phrase.PROGRAM_DIED}
+    phrase = {LEFT: Phrase.PROGRAM_LEFT, SILENT: Phrase.SILENT_APP, End.CRASHED.value: Phrase.PROGRAM_DIED}
     return InvalidSubmission.because(Reason.PROGRAM_FAILED, problem=say(phrase.get(failure.end, Phrase.ODD_ANSWER)))
 
 

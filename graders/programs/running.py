@@ -28,6 +28,8 @@ SAID_BYTES = 4000
 """The end of what a program wrote to stderr that is told."""
 LEFT = "left"
 """How a run ended that ended by itself, before it was asked to."""
+SILENT = "silent"
+"""How the run of a service failed that took a connection and closed it without an answer."""
 FLAVOURS = {"numpy": "tables", "torch": "torch"}
 """Fork servers, by the libraries that a challenge wants loaded beforehand."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from challenges._generators.programs import Message, ProgramFailed, take
+from challenges._generators.programs import Message, ProgramFailed, Request, take
 from challenges.errors import Reason
 from challenges.manifest import Direction, Limits, Manifest, Metric, Table, Thresholds
 from challenges.programs import ProgramFile, ProgramSpec
@@ -15,7 +15,7 @@ from challenges.texts import Text
 from graders.artefacts.archives import Member, encrypt, pack
 
 if TYPE_CHECKING:
-    from challenges._generators.programs import Dialogue, Program
+    from challenges._generators.programs import Dialogue, Program, Service
 
 _TEXT = Text("Specimen", "样本")
 _UPLOAD_BYTES, _UNPACKED_BYTES, _MOST_FILES = 100_000, 2_000_000, 5
@@ -26,6 +26,23 @@ while (heard := hear()) is not None:
     answer({}, {"y": np.asarray(solution.double(heard[1]["x"]), dtype=np.float64)})
 """
 GOOD = b"def double(x):\n    return 2 * x\n"
+
+
+ASGI = """import json, os
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        text = open(os.environ["DATA"], encoding="utf-8").read()
+        body = json.dumps({"path": scope["path"], "text": text}).encode()
+        head = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+"""
+APP = b"""import json, os
+TEXT = open(os.environ["DATA"], encoding="utf-8").read()
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"path": environ["PATH_INFO"], "text": TEXT}).encode()]
+"""
 
 
 class Case(NamedTuple):
@@ -73,6 +90,38 @@ def try_talking(program: Program) -> None:
                 raise ProgramFailed("misbehaved")
 
     program.talk(ask(), turns=2)
+
+
+def try_visiting(service: Service) -> None:
+    """Ask for what stands in a file.
+
+    Raises:
+        ProgramFailed: It is something else.
+    """
+    visit = service.visit([Request("/a%20b")], {"data.txt": "é".encode()}, {"DATA": "{data.txt}"})
+    if visit.responses[0].json != {"path": "/a b", "text": "é"}:
+        raise ProgramFailed("misbehaved")
+
+
+def service() -> list[Case]:
+    """Uploads of kind `service`: what opens them, then what runs them."""
+
+    def lone(name: str, source: str, reason: Reason | None) -> Case:
+        return Case(name, "app.py", source.encode(), reason)
+
+    answering = "async def app(scope, receive, send):\n    "
+    return [
+        Case("a WSGI app", "app.py", APP, None),
+        lone("an ASGI app", ASGI, None),
+        *archives("app.py", APP)[:1],
+        lone("no app", "x = 1", Reason.PROGRAM_FAILED),
+        lone("an app that is none", "app = 1", Reason.PROGRAM_FAILED),
+        lone("it leaves", "raise SystemExit(0)", Reason.PROGRAM_FAILED),
+        lone("it closes the door", "import os\nos.close(6)", Reason.PROGRAM_FAILED),
+        lone("it raises", f"{answering}1 / 0", Reason.PROGRAM_FAILED),
+        lone("another answer", APP.decode().replace("PATH_INFO", "REQUEST_METHOD"), Reason.PROGRAM_FAILED),
+        lone("endless", "while True: pass", Reason.TIMED_OUT),
+    ]
 
 
 def code() -> list[Case]:

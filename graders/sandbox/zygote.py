@@ -22,7 +22,14 @@ from graders.sandbox import lock
 from graders.sandbox.guest import arrange, read_config, run_and_exit
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
-    "tables": ("numpy", "polars", "graders.guests.tables", "graders.guests.artefacts", "graders.guests.programs"),
+    "tables": (
+        "numpy",
+        "polars",
+        "graders.guests.tables",
+        "graders.guests.artefacts",
+        "graders.guests.programs",
+        "graders.guests.responses",
+    ),
     "onnx": ("numpy", "onnx", "onnxruntime", "graders.guests.onnx"),
     "torch": ("numpy", "torch", "safetensors.torch", "graders.guests.weights", "graders.guests.torchscript"),
 }
