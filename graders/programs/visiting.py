@@ -66,7 +66,8 @@ class Visiting(Running):
                     path.unlink()
         if not visitor.started.is_whole:
             failure = self.failure(outcome)
-            raise ProgramFailed(SILENT, failure.said) if failure.end == LEFT else failure
+            is_ended = failure.end == LEFT and outcome.exit_code != 0  # by us, since there was nothing to wait for
+            raise ProgramFailed(SILENT, failure.said) if is_ended else failure
         answers = [*visitor.answers, *[Raw()] * (len(requests) - len(visitor.answers))]
         return Visit(self._read(answers), visitor.started.seconds, outcome.peak_bytes)
 
