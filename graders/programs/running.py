@@ -43,6 +43,8 @@ class Running:
     program: ProgramSpec
     limits: Limits
     sandbox: Mechanism
+    place: Path | None = None
+    """Where the files are laid out: a folder of the job, which removes it however it ends."""
     is_trial: bool = False
     """Nothing hidden has been told: what the program says of its end may be repeated."""
     began: float = field(default_factory=time.monotonic)
@@ -52,7 +54,7 @@ class Running:
     def __enter__(self) -> Self:
         """Lay the files out; a block within another one finds them there."""
         if not self._blocks:
-            self.folder = lay_out(self.members)
+            self.folder = lay_out(self.members, self.place)
         self._blocks += 1
         return self
 
