@@ -35,6 +35,7 @@ from graders.models.running import Course, ask_to_try, run_guest
 from graders.models.serving import find_excess
 from graders.models.tried import Tried, parse_tried
 from graders.parsing import parse
+from graders.programs.opening import open_here
 from graders.sandbox import End, Outcome, Run
 from graders.sandbox.frames import Frame
 from graders.tables import Expected
@@ -106,6 +107,9 @@ def check_file(manifest: Manifest, folder: Path, path: Path) -> Checked:
         upload = Upload(path, path.name)
         if manifest.artefacts is not None:
             check_archive(manifest, folder, upload)
+            return Checked()
+        if manifest.program is not None:
+            open_here(upload.path.read_bytes(), upload.name, manifest)
             return Checked()
         if manifest.model is None:
             check_table(manifest, folder, upload)

@@ -15,10 +15,12 @@ from arena.catalogue.files import content_type_of
 from arena.catalogue.manifests import manifest_of
 from arena.catalogue.modelling import ModelOut
 from arena.catalogue.models import Challenge, Dataset
+from arena.catalogue.programs import ProgramOut
 from arena.catalogue.timeline import Phase, phase_of
 from arena.formatting import format_local
 from arena.translations import CHINESE
 from challenges.manifest import Baseline, Column, ColumnType, Direction, Manifest, Metric
+from challenges.programs import lone_file
 
 
 class MetricOut(BaseModel):
@@ -72,6 +74,7 @@ class SubmissionFormat(BaseModel):
     formats: list[str] = Field(description="File formats that are read; for models see `model`.")
     model: ModelOut | None = Field(description="What a model must look like; null where something else is sent.")
     artefacts: ArtefactsOut | None = Field(description="What an archive must hold; null where something else is sent.")
+    program: ProgramOut | None = Field(description="What a program must be; null where something else is sent.")
 
     @classmethod
     def of(cls, manifest: Manifest, language: str) -> Self:
@@ -84,13 +87,16 @@ class SubmissionFormat(BaseModel):
             formats=formats_of(manifest),
             model=ModelOut.of(manifest.model, language) if manifest.model else None,
             artefacts=ArtefactsOut.of(manifest.artefacts, language) if manifest.artefacts else None,
+            program=ProgramOut.of(manifest.program, language) if manifest.program else None,
         )
 
 
 def formats_of(manifest: Manifest) -> list[str]:
-    """File formats of tables, kinds of models, or that of archives."""
+    """File formats of tables, kinds of models, or those of archives and programs."""
     if manifest.artefacts is not None:
         return ["npz" if manifest.artefacts.arrays else "zip"]
+    if manifest.program is not None:
+        return ["zip", "py"] if lone_file(manifest.program) else ["zip"]
     return manifest.submission.formats if manifest.model is None else manifest.model.formats
 
 

@@ -123,6 +123,7 @@ ENVIRONMENT_READERS = {
     "arena/embedded.py",  # hands a clean environment to the servers it starts
     "arena/settings.py",
     "graders/settings.py",
+    "graders/guests/service.py",  # gives an app what its challenge says
 }
 CLOCK = "arena/clock.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from challenges.errors import Reason
-from graders.kinds import Specimen, SpecimenFailed, check_kinds, check_specimens, try_specimen
+from graders.kinds import Specimen, SpecimenFailed, check_kinds, check_specimens, find_kinds, try_specimen
 from graders.kinds.predictions import specimens
 from tests.sandboxing import shared_sandbox
 
@@ -27,7 +27,7 @@ def test_there_is_a_specimen_for_every_reason_a_table_can_be_refused_for():
 
 
 def test_all_kinds_agree():
-    assert check_kinds(shared_sandbox()) == ["artefacts", "onnx", "predictions", "torchscript", "weights"]
+    assert check_kinds(shared_sandbox()) == find_kinds()
 
 
 def test_a_wrong_verdict_is_noticed():

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from arena.catalogue.models import Challenge
-from arena.cli.reading import describe_format
+from arena.cli.forms import describe_format
 from challenges.artefacts import ArraySpec, Artefacts, FileFormat, FileSpec
 from challenges.manifest import Direction, Metric, Table
 from challenges.texts import Text
