@@ -1,4 +1,4 @@
-"""Makes the data of optimizers: problems of two sides, expressions with their gradients, and things to practise with."""
+"""Makes the data of optimizers: problems of two sides, expressions with their gradients, and what to practise with."""
 
 from __future__ import annotations
 
