@@ -38,7 +38,7 @@ class Optimizer:
         return x - self.length * grad
 '''
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-PIXELS, BANDS, MARGIN, PAPER = 160, 24, 4, 250
+PIXELS, BANDS, MARGIN, PAPER = 80, 14, 2, 250
 PLANES = {"quadratic": (0, 1, 3.0), "rosenbrock": (-2, -1, 2.0), "logistic": (24, -1, 3.0), "network": (0, 80, 6.0)}
 """Two coordinates that the preview moves, and how far."""
 
@@ -72,7 +72,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     with zipfile.ZipFile(public / "sample_submission.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo("solution.py", ZIP_TIME), SAMPLE)
     images = [draw_landscape(name, keys.rng(f"preview/{name}")) for name in FAMILIES]
-    save_sheet(public / "preview.png", np.stack(images), columns=len(images))
+    save_sheet(public / "preview.png", np.stack(images), columns=len(images), enlarge=2)
 
 
 def draw(name: str, side: str, count: int, keys: Keys) -> Parameters:
