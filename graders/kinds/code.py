@@ -35,9 +35,8 @@ def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device:
     """
     manifest = challenge.manifest
     members = open_program(upload, manifest, sandbox)
-    program = Talking(
-        members, program_of(manifest), manifest.limits, sandbox, harness=challenge.read_package(HARNESS_FILE)
-    )
+    harness = challenge.read_package(HARNESS_FILE)
+    program = Talking(members, program_of(manifest), manifest.limits, sandbox, upload.path.parent, harness=harness)
     try_program(program, challenge.try_out)
     return Reading(program=program)
 

@@ -33,7 +33,8 @@ def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device:
         BrokenChallenge: The package cannot try it.
     """
     manifest = challenge.manifest
-    program = Visiting(open_program(upload, manifest, sandbox), program_of(manifest), manifest.limits, sandbox)
+    members = open_program(upload, manifest, sandbox)
+    program = Visiting(members, program_of(manifest), manifest.limits, sandbox, upload.path.parent)
     try_program(program, challenge.try_out)
     return Reading(program=program)
 

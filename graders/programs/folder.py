@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 PREFIX = "arena-program-"
 
 
-def lay_out(members: Mapping[str, bytes]) -> Path:
+def lay_out(members: Mapping[str, bytes], place: Path | None = None) -> Path:
     """Write files into a new folder, which only this user and whoever it is lent to can read.
 
     Args:
         members: Files by path, every one of which `challenges.programs.PATH_PATTERN` takes.
+        place: Where the folder is made; None: among the temporary ones.
 
     Returns:
         The folder; `remove` it.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     try:
         for name, content in members.items():
             path = folder / name

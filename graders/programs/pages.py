@@ -55,9 +55,11 @@ class _Reader(HTMLParser):
         takes = self._open[-1][1] if self._open else ""
         if tag == "html":
             self.language = given.get("lang", "")
+        elif takes == "inside":
+            takes = "chart" if tag in ("title", "desc") else takes
         elif tag == "title":
-            takes = "chart" if takes == "chart" else "title"
-        elif tag in CHARTS and takes != "inside":
+            takes = "title"
+        elif tag in CHARTS:
             self.charts.append([tag, given.get("aria-label", "") or (given.get("alt", "") if tag == "img" else "")])
             takes = "inside"
         elif tag == "table":
@@ -66,8 +68,6 @@ class _Reader(HTMLParser):
             self.tables[-1][0] += 1
         elif tag == "th" and self.tables and given.get("scope") in ("col", "row", "colgroup", "rowgroup"):
             self.tables[-1][1] += 1
-        if tag in ("title", "desc") and takes == "inside":
-            takes = "chart"
         if given.get("data-kpi"):
             takes = f"kpi {given['data-kpi']}"
             self.marked.setdefault(given["data-kpi"], "")

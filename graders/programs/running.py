@@ -43,21 +43,28 @@ class Running:
     program: ProgramSpec
     limits: Limits
     sandbox: Mechanism
+    place: Path | None = None
+    """Where the files are laid out: a folder of the job, which removes it however it ends."""
     is_trial: bool = False
     """Nothing hidden has been told: what the program says of its end may be repeated."""
     began: float = field(default_factory=time.monotonic)
     folder: Path = Path()
+    _blocks: int = 0
 
     def __enter__(self) -> Self:
-        """Lay the files out."""
-        self.folder = lay_out(self.members)
+        """Lay the files out; a block within another one finds them there."""
+        if not self._blocks:
+            self.folder = lay_out(self.members, self.place)
+        self._blocks += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove them."""
-        remove(self.folder)
+        self._blocks -= 1
+        if not self._blocks:
+            remove(self.folder)
 
     def bounds(self, result_bytes: int) -> Bounds:
         """What the next run may take.

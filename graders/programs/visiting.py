@@ -10,6 +10,7 @@ from challenges._generators.programs import ProgramFailed, Request, Visit
 from challenges.programs import APP_FILE
 from graders.boxing import check_end
 from graders.guests import service
+from graders.limits import uninterrupted
 from graders.programs.asking import Door, Raw, Visitor
 from graders.programs.responses import TOLD_BYTES, load_responses
 from graders.programs.running import FLAVOURS, LEFT, SILENT, Running
@@ -48,6 +49,16 @@ class Visiting(Running):
             InvalidSubmission: TIMED_OUT: the time of the whole submission is over.
             SandboxFailed: It could not be locked in.
         """
+        with uninterrupted():  # what is made here is cleared up, whenever the time of the job is over
+            return self._visit(requests, files, environment, request_seconds)
+
+    def _visit(
+        self,
+        requests: Sequence[Request],
+        files: Mapping[str, bytes],
+        environment: Mapping[str, str],
+        request_seconds: float,
+    ) -> Visit:
         places = {name: self.folder / FILES / name for name in files}
         for name, path in places.items():
             path.parent.mkdir(exist_ok=True)
@@ -66,7 +77,8 @@ class Visiting(Running):
                     path.unlink()
         if not visitor.started.is_whole:
             failure = self.failure(outcome)
-            raise ProgramFailed(SILENT, failure.said) if failure.end == LEFT else failure
+            is_ended = failure.end == LEFT and outcome.exit_code != 0  # by us, since there was nothing to wait for
+            raise ProgramFailed(SILENT, failure.said) if is_ended else failure
         answers = [*visitor.answers, *[Raw()] * (len(requests) - len(visitor.answers))]
         return Visit(self._read(answers), visitor.started.seconds, outcome.peak_bytes)
 

@@ -133,7 +133,9 @@ class Watch:
                 elif descriptor == self.child.inputs:
                     self._stream()
                 else:
-                    self._take(descriptor)
+                    # the parts of a frame come one behind the other: no need to be woken for each
+                    while self._take(descriptor) and descriptor == self.child.result and not self._frames.is_between:
+                        pass
 
     def _look(self, bounds: Bounds) -> None:
         """Measure memory, time and threads."""
