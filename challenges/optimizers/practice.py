@@ -53,15 +53,18 @@ def score_families(make: Any, seed: int, count: int) -> dict[str, float]:
 
 
 def passes(make: Any, expression: dict[str, Any]) -> bool:
-    """Whether the gradients of one expression are right; an error is told, and is wrong."""
+    """Whether the gradients of one expression are right; what is wrong is told."""
     leaves, expected = ([np.array(x) for x in expression[name]] for name in ("leaves", "gradients"))
     try:
         found = import_module("harness").differentiate(make, leaves, expression["steps"])
     except Exception as error:  # noqa: BLE001 - whatever a tensor does not know ends here
         print(f"  {expression['steps']}: {type(error).__name__}: {error}")
         return False
-    gaps = [np.linalg.norm(x - y) <= TOLERANCE * np.linalg.norm(y) for x, y in zip(found, expected, strict=True)]
-    return bool(all(gaps))
+    pairs = zip(found, expected, strict=True)
+    wrong = [place for place, (x, y) in enumerate(pairs) if not np.linalg.norm(x - y) <= TOLERANCE * np.linalg.norm(y)]
+    if wrong:
+        print(f"  {expression['steps']}: wrong gradients of leaves {wrong}")
+    return not wrong
 
 
 def main(solution: Path, seed: int, count: int) -> None:
