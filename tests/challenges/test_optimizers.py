@@ -187,6 +187,51 @@ def test_practice_tells_the_score_of_the_server(made: Prepared, tmp_path: Path):
     assert done.stdout.count("\n  [[") == 40 - passed
 
 
+def test_families_that_fail_or_diverge_are_named_and_the_others_count(made: Prepared, tmp_path: Path):
+    """Here as one file, without an archive and without a tensor."""
+    path = tmp_path / "solution.py"
+    leaving = "        if dim == 10: os._exit(0)\n"
+    path.write_text(HEAD + leaving + BASICS + DESCENT, encoding="utf-8")
+    verdict = made.grade(path)
+    for side in (verdict.public, verdict.private):
+        assert side is not None
+        assert side.secondary["rosenbrock"] == -1
+        assert side.secondary["quadratic"] > 2
+        assert "autograd" not in side.secondary
+    problems, *curves = verdict.diagnostics
+    names = [row["name"]["en"] for row in problems["rows"]]
+    assert [name for name in names if name.startswith("Rosenbrock")] == [
+        f"Rosenbrock {n} (no answer)" for n in range(1, 7)
+    ]
+    assert any(name.startswith("network") and name.endswith("(diverged)") for name in names)
+    assert "quadratic 1" in names
+    assert len(curves) == len(FAMILIES)
+    assert all(round(y, 2) == y for curve in curves for line in curve["lines"] for _, y in line["points"])
+
+
+def test_a_tensor_that_leaves_or_lies_passes_nothing(made: Prepared):
+    with np.load(made.hidden / "expressions_public.npz") as arrays:
+        expressions = dict(arrays)
+    lie = "import numpy as np\nclass Tensor:\n    def __init__(self, data): self.data, self.grad = data, {}\n"
+    lie += "    def __getattr__(self, name): return lambda *given, **more: self\n"
+    lie += "".join(
+        f"    def __{n}__(self, other): return self\n" for n in ("add", "sub", "mul", "truediv", "matmul", "pow")
+    )
+    for grad in (
+        "np.ones(np.shape(data))",
+        "np.full(np.shape(data), np.nan)",
+        "np.ones(np.shape(data), dtype=complex)",
+    ):
+        with running("", members={"autograd.py": lie.format(grad).encode()}) as program:
+            assert GRADE.pass_expressions(program, expressions) == [False] * 40
+    with running(
+        "", members={"autograd.py": b"import os\nclass Tensor:\n    def __init__(self, data): os._exit(0)\n"}
+    ) as p:
+        assert GRADE.pass_expressions(p, expressions) == [False] * 40
+    with running("") as program:
+        assert GRADE.pass_expressions(program, expressions) == []
+
+
 # What a program may try
 
 
