@@ -98,10 +98,10 @@ def optimise() -> None:
             x = arrays["x"].copy()
             optimizers = [attempt(make, x.shape[1], note["budget"], seed) for seed in note["seeds"]]
         for row, optimizer in enumerate(optimizers):
-            if optimizer is not None:
-                point = attempt(advance, optimizer, x[row], arrays["gradient"][row], float(arrays["loss"][row]))
-                x[row] = np.nan if point is None else point
-                optimizers[row] = None if point is None else optimizer
+            told_here = (x[row], arrays["gradient"][row], float(arrays["loss"][row]))
+            point = None if optimizer is None else attempt(advance, optimizer, *told_here)
+            x[row] = np.nan if point is None else point
+            optimizers[row] = None if point is None else optimizer
         answer({}, {"x": x})
 
 

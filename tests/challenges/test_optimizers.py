@@ -255,6 +255,14 @@ def test_one_problem_that_fails_leaves_the_others_alone():
         assert (found[1, :9] == honest[1, :9]).all()
 
 
+def test_an_optimiser_that_cannot_be_made_fails_its_problem():
+    made = f"        if seed == 1: raise ValueError\n{BASICS}{DESCENT}"
+    with running("", members={"solution.py": (HEAD + made).encode()}) as program:
+        found = GRADE.run_family(program, "quadratic", draw_bowls())
+    assert np.isnan(found[1, 1:]).all()
+    assert np.isfinite(found[[0, 2]]).all()
+
+
 @pytest.mark.parametrize(
     ("step", "seconds"),
     [
