@@ -104,7 +104,7 @@ def main(data: Path, out: Path) -> None:  # noqa: ARG001 - called like every bas
         out: The zip archive to write.
     """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(__file__, "solution.py")
+        archive.writestr("solution.py", Path(__file__).read_text(encoding="utf-8"))
         archive.writestr("autograd.py", "from solution import Tensor\n")
 
 

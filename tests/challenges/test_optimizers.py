@@ -167,7 +167,7 @@ def test_a_strong_solution_is_excellent_and_differentiates_everything(made: Prep
 
 
 def test_practice_tells_the_score_of_the_server(made: Prepared, tmp_path: Path):
-    load_script(FOLDER, "baseline").main(made.public, tmp_path / "s.zip")
+    load_script(made.public, "baseline").main(made.public, tmp_path / "s.zip")
     with zipfile.ZipFile(tmp_path / "s.zip") as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, str(made.public / "practice.py"), "solution.py", "--seed", "3", "--problems", "2"]
