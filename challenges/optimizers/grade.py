@@ -39,9 +39,8 @@ def try_out(program: Program) -> None:
     Raises:
         ProgramFailed: It did not come through; on this side of the hidden problems the harness tells errors.
     """
-    problems = draw_problems("quadratic", TRIAL_PROBLEMS, np.random.default_rng(0)) | {
-        "seed": np.arange(TRIAL_PROBLEMS)
-    }
+    problems = draw_problems("quadratic", TRIAL_PROBLEMS, np.random.default_rng(0))
+    problems["seed"] = np.arange(TRIAL_PROBLEMS)
     told = {"is_tried_out": True}
     program.talk(descend("quadratic", problems, TRIAL_STEPS), TRIAL_STEPS, told | {"part": "optimise"})
     leaves = {"leaf_0": np.ones((2, 2)), "leaf_1": np.full((2, 2), 3.0)}
