@@ -6,6 +6,7 @@ from arena.translations import mark
 
 TOPICS = (
     mark("attention"),
+    mark("automatic differentiation"),
     mark("Bayes' rule"),
     mark("beginner"),
     mark("chinese"),
@@ -16,6 +17,7 @@ TOPICS = (
     mark("data cleaning"),
     mark("features"),
     mark("forecasting"),
+    mark("gradients"),
     mark("images"),
     mark("inference"),
     mark("language model"),
@@ -23,8 +25,10 @@ TOPICS = (
     mark("MCMC"),
     mark("missing values"),
     mark("model file"),
+    mark("optimisation"),
     mark("outliers"),
     mark("probability"),
+    mark("program"),
     mark("PyTorch"),
     mark("recurrent networks"),
     mark("regression"),

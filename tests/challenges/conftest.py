@@ -35,5 +35,5 @@ def modelled(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
 
 @pytest.fixture(params=ARCHIVES)
 def archived(request: pytest.FixtureRequest, workshop: Workshop) -> Prepared:
-    """Each challenge that takes artefacts."""
+    """Each challenge that takes artefacts or programs."""
     return workshop.prepare(request.param)

@@ -84,9 +84,9 @@ def test_metrics_and_diagnostics_exist_and_agree_with_the_manifest(package: Pack
     manifest = package.manifest
     for metric in (manifest.metric, *manifest.secondary):
         assert metric.title is not None
-        if manifest.artefacts is None:
+        if not manifest.is_scored_by_package:
             assert metric.direction == import_module(f"graders.metrics.{metric.name}").DIRECTION
-    if manifest.artefacts is not None:
+    if manifest.is_scored_by_package:
         assert manifest.metric.direction == load_script(package.folder, "grade").DIRECTION
     for diagnostic in manifest.diagnostics:
         assert hasattr(import_module(f"graders.diagnostics.{diagnostic.name}"), diagnostic.name)
@@ -115,7 +115,10 @@ def test_the_description_names_every_file_and_column(prepared: Prepared):
 
 def names_of(prepared: Prepared) -> list[str]:
     """What a submission's parts are called: columns, tensors, arrays or files."""
-    model, artefacts = prepared.package.manifest.model, prepared.package.manifest.artefacts
+    manifest = prepared.package.manifest
+    model, artefacts, program = manifest.model, manifest.artefacts, manifest.program
+    if program is not None:
+        return [file.name for file in program.files]
     if artefacts is not None:
         return [*(array.name for array in artefacts.arrays), *(file.pattern for file in artefacts.files)]
     return prepared.sample.columns if model is None else [t.name for t in (*model.inputs, model.output)]

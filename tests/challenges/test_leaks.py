@@ -36,9 +36,9 @@ def answer_signals(prepared: Prepared) -> NDArray[np.float64]:
 
 
 def answer_column(prepared: Prepared) -> str:
-    """The column that decides the score; of artefacts, the first that tells something of the hidden items."""
+    """The column that decides the score; where the package scores, the first that tells of hidden items."""
     metric = prepared.package.manifest.metric
-    if prepared.package.manifest.artefacts is None:
+    if not prepared.package.manifest.is_scored_by_package:
         return metric.answer or metric.columns[0]
     told = [name for name in prepared.answers.columns if name not in ("id", "side")]
     return told[0] if told else pytest.skip("hidden items have no answers")
@@ -176,7 +176,7 @@ def test_training_answers_do_not_repeat_in_the_hidden_ones(tabled: Prepared):
 
 
 def test_labels_are_drawn_independently_and_not_counted_out(prepared: Prepared):
-    if prepared.package.manifest.artefacts is not None:
+    if prepared.package.manifest.is_scored_by_package:
         pytest.skip("has no labels")
     column = prepared.package.manifest.metric.columns[0]
     kind = next(c for c in prepared.package.manifest.submission.columns if c.name == column)

@@ -31,8 +31,8 @@ TEMPLATE, COPY = "_template", "two_dials"
 SLUGS = sorted(p.name for p in CHALLENGES.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
 MODELS = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.model is not None]
 """Challenges that take models."""
-ARCHIVES = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.artefacts is not None]
-"""Challenges that take artefacts."""
+ARCHIVES = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.is_scored_by_package]
+"""Challenges that take artefacts or programs."""
 SECRET = b"a secret only for tests, 32 byte"
 
 
@@ -76,8 +76,8 @@ class Prepared:
     def suffix(self) -> str:
         """Of the files that are submitted."""
         manifest = self.package.manifest
-        if manifest.artefacts:
-            return ".npz" if manifest.artefacts.arrays else ".zip"
+        if manifest.is_scored_by_package:
+            return ".npz" if manifest.artefacts and manifest.artefacts.arrays else ".zip"
         return ".onnx" if manifest.model else ".csv"
 
     @property

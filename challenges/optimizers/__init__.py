@@ -1,0 +1,1 @@
+"""optimizers: an optimiser of one's own, stepped through landscapes that it learns of only by their gradients."""
