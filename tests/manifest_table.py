@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from challenges import artefacts, manifest, model, texts
+from challenges import artefacts, manifest, model, programs, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "challenges" / "README.md"
-MODULES = (manifest, model, artefacts, texts)
+MODULES = (manifest, model, artefacts, programs, texts)
 """Where the dataclasses of a manifest are."""
 START, END = "<!-- fields: written by `make docs` -->", "<!-- end of fields -->"
 TABLES = {
@@ -33,6 +33,8 @@ TABLES = {
     "Artefacts": "`[artefacts]`",
     "ArraySpec": "`[[artefacts.arrays]]`",
     "FileSpec": "`[[artefacts.files]]`",
+    "ProgramSpec": "`[program]`",
+    "ProgramFile": "`[[program.files]]`",
     "Diagnostic": "`[[diagnostics]]`",
     "Source": "`[sources.NAME]`",
     "SourceFile": "`[[sources.NAME.files]]`",

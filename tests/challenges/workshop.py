@@ -5,7 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +36,8 @@ MODELS = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.mod
 """Challenges that take models."""
 ARCHIVES = [slug for slug in SLUGS if load_package(CHALLENGES / slug).manifest.is_scored_by_package]
 """Challenges that take artefacts or programs."""
+SMALLER = ("distillation",)
+"""Challenges that take a minute to prepare: their own tests prepare a smaller world twice."""
 SECRET = b"a secret only for tests, 32 byte"
 
 
@@ -83,6 +88,22 @@ class Prepared:
     @property
     def sample(self) -> pl.DataFrame:
         return pl.read_csv(self.sample_file)
+
+    def make_baseline(self) -> tuple[Path, float]:
+        """What `baseline.py` makes of the public files, and its seconds of processor time; once per test run."""
+        place = Path(self.settings.vault_url.removeprefix("file://")).parent / "baselines"
+        place.mkdir(exist_ok=True)
+        out, told = place / f"{self.slug}{self.suffix}", place / f"{self.slug}.seconds"
+        with alone(place / f"{self.slug}.lock"):
+            if not told.exists():
+                before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+                script = str(self.package.folder / "baseline.py")
+                command = [sys.executable, script, "--data", str(self.public), "--out", str(out)]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr
+                used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+                told.write_text(str(used), encoding="utf-8")
+        return out, float(told.read_text(encoding="utf-8"))
 
     def grade(self, path: Path) -> Verdict:
         """Score a file as a grader does."""
@@ -136,9 +157,16 @@ class Workshop:
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{name}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with alone(self.folder / f"{name}.lock"):
             yield
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock that all processes of the run know."""
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def load_script(folder: Path, name: str) -> ModuleType:
