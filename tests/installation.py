@@ -22,7 +22,7 @@ from tests.real_data import serve_real_files
 
 ROOT = Path(__file__).resolve().parents[1]
 ARENA = str(Path(sys.executable).with_name("arena"))
-CHALLENGES = ("iris", "house_prices", "char_rnn", "svd_compress")
+CHALLENGES = ("iris", "house_prices", "char_rnn", "svd_compress", "optimizers")
 
 
 @dataclass
