@@ -1,6 +1,7 @@
 """Writes `docs/reference.md`: every setting, command, metric, reason and error code, from the code itself.
 
-`make docs` runs it; `tests/architecture/test_docs.py` fails while the file on disk says something else.
+`make docs` runs it, and has `docs/challenges.md` written, too; `tests/architecture/test_docs.py` fails while a file on
+disk says something else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from arena.errors import ArenaError
 from arena.settings import Settings
 from challenges.errors import SENTENCES
 from graders.settings import GraderSettings
+from tests import challenge_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -93,7 +95,8 @@ def compose() -> str:
             table(("reason", "sentence"), reason_rows()),
             "## Error codes of the API",
             table(("code", "status", "sentence"), error_rows()),
-            "The fields of `challenge.toml` are listed in [challenges/README.md](../challenges/README.md).\n",
+            "The fields of `challenge.toml` are listed in [challenges/README.md](../challenges/README.md).",
+            "All challenges are listed in [challenges.md](challenges.md).\n",
         )
     )
 
@@ -101,3 +104,4 @@ def compose() -> str:
 if __name__ == "__main__":
     REFERENCE.parent.mkdir(exist_ok=True)
     REFERENCE.write_text(compose(), encoding="utf-8")
+    challenge_table.PAGE.write_text(challenge_table.compose(), encoding="utf-8")
