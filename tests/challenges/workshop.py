@@ -5,7 +5,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import os
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +81,7 @@ class Prepared:
         """Of the files that are submitted."""
         manifest = self.package.manifest
         if manifest.artefacts:
-            return ".npz" if manifest.artefacts.arrays else ".zip"
+            return manifest.artefacts.endings[0]
         return ".onnx" if manifest.model else ".csv"
 
     @property
@@ -92,6 +96,32 @@ class Prepared:
         job = GradeJob("s", 1, self.slug, self.dataset, digest, self.package.digest, path.as_uri(), file)
         return grade(job, path, self.challenge, shared_box())
 
+    def run_baseline(self) -> tuple[Path, float]:
+        """What `baseline.py` writes, and the seconds of processors that it took; it runs once for all tests."""
+        folder = self.public.parents[3] / "baselines"
+        name = f"{self.slug}-{self.dataset}"
+        out, took = folder / f"{name}{self.suffix}", folder / f"{name}.seconds"
+        with alone(folder / f"{name}.lock"):
+            if not took.exists():
+                started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+                subprocess.run(
+                    [sys.executable, self.package.folder / "baseline.py", "--data", self.public, "--out", out],
+                    check=True,
+                    # threads that wait for each other make a busy machine crawl
+                    env=os.environ | {"OMP_NUM_THREADS": "1"},
+                )
+                took.write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started), "utf-8")
+        return out, float(took.read_text("utf-8"))
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Keep other processes of this run out."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -104,7 +134,7 @@ class Workshop:
         if slug != COPY:
             return CHALLENGES
         packages = self.folder / "challenges"
-        with self._alone("packages"):
+        with alone(self.folder / "packages.lock"):
             if not packages.exists():
                 draft = self.folder / "draft"
                 shutil.copytree(CHALLENGES / TEMPLATE, draft / COPY, ignore=shutil.ignore_patterns("__pycache__"))
@@ -127,18 +157,11 @@ class Workshop:
         )
         package = load_package(packages / slug)
         dataset = f"{source}-v{package.manifest.version}-1"
-        with self._alone(f"{installation}-{slug}"):
+        with alone(self.folder / f"{installation}-{slug}.lock"):
             (place / "vault").mkdir(parents=True, exist_ok=True)
             (place / "vault" / "install_secret").write_bytes(secret)
             report = prepare(PrepareJob("d", slug, dataset, source, package.digest), settings)
         return Prepared(package, settings, dataset, report)
-
-    @contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{name}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def load_script(folder: Path, name: str) -> ModuleType:
