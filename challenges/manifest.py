@@ -188,10 +188,10 @@ class Source:
     """Where the licence can be read."""
     files: list[SourceFile]
     """What to download; may be empty where a library ships the data."""
-    listed: str = ""
-    """File of the package that lists more to download, one a line: sha256, size in bytes, and URL."""
     honour_system: bool = True
     """The official answers are public: the board awards no ranking points."""
+    listed: str = ""
+    """File of the package that lists more to download, one a line: sha256, size in bytes, and URL."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import resource
 import shutil
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from challenges.catalogue import Package, load_package
 from challenges.messages import DataFile, GradeJob, PrepareJob, PrepareReport, Verdict
+from graders import scripts
 from graders.grading import grade
 from graders.loading import LoadedChallenge, load_challenge
 from graders.preparing import prepare
@@ -165,13 +165,8 @@ class Workshop:
 
 
 def load_script(folder: Path, name: str) -> ModuleType:
-    """A challenge's `prepare.py` or `baseline.py` as a module."""
-    spec = importlib.util.spec_from_file_location(f"{folder.name}_{name}", folder / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A challenge's `prepare.py`, `grade.py` or `baseline.py` as a module."""
+    return scripts.load_script(folder, f"{name}.py")
 
 
 def load_part(public: Path, part: str) -> dict[str, NDArray[Any]]:

@@ -13,8 +13,8 @@ from challenges._generators.grading import Given
 from challenges.errors import FIRST_FAULTS, Fault, InvalidSubmission, Reason
 from graders.artefacts.archives import Member, pack
 from graders.artefacts.detections import COLUMNS
-from graders.artefacts.specimen_detections import MOST, PATTERN, detection, dump
-from graders.artefacts.specimens import DETECTIONS, indices, make_manifest
+from graders.artefacts.specimen_detections import DETECTIONS, MOST, PATTERN, detection, dump
+from graders.artefacts.specimens import indices, make_manifest
 from graders.kinds import Upload
 from graders.kinds.artefacts import read_artefacts, read_here
 from tests.sandboxing import shared_sandbox

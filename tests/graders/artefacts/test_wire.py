@@ -13,6 +13,7 @@ from challenges.errors import InvalidSubmission, Reason
 from graders.artefacts import specimens as some
 from graders.artefacts.archives import pack
 from graders.artefacts.finding import find
+from graders.artefacts.specimen_detections import DETECTIONS as MANY
 from graders.artefacts.specimen_detections import MOST, detection, dump
 from graders.artefacts.wire import dump_found, load_found
 from graders.kinds import Upload
@@ -21,7 +22,7 @@ from graders.sandbox import End, Outcome, Run
 from graders.sandbox.frames import BrokenFrame, Frame
 
 ARRAYS, FILES, DETECTIONS = (
-    ask_for(some.make_manifest(artefacts), some.indices()) for artefacts in (some.ARRAYS, some.FILES, some.DETECTIONS)
+    ask_for(some.make_manifest(artefacts), some.indices()) for artefacts in (some.ARRAYS, some.FILES, MANY)
 )
 ASKS = {"arrays": ARRAYS, "files": FILES, "detections": DETECTIONS}
 RIGHT = {
