@@ -86,10 +86,8 @@ def _lay_out(count: int, labels: np.random.Generator, places: np.random.Generato
     middle = np.full((*shape, 2), np.inf)
     for thing in range(MOST_THINGS):
         reach = _APART * (scale[:, thing, None] + scale[:, :thing])
-        away = np.abs(offers[:, thing, :, None] - middle[:, None, :thing]).max(
-            3
-        )  # to each earlier thing, (n, tries, things)
-        fits = (away > reach[:, None]).all(2)
+        gaps = np.abs(offers[:, thing, :, None] - middle[:, None, :thing])  # shape (n, tries, earlier things, 2)
+        fits = (gaps.max(3) > reach[:, None]).all(2)
         chosen = offers[np.arange(count), thing, fits.argmax(1)]
         kind[:, thing] = np.where(fits.any(1), kind[:, thing], -1)
         middle[:, thing] = np.where((kind[:, thing] >= 0)[:, None], chosen, np.inf)
@@ -105,8 +103,23 @@ def _draw_batch(
     Returns:
         Pictures, and of each box the places of its picture and thing (boxes, 2), the box, and the share that is seen.
     """
+    pixels, seen, whole = _draw_things(layout, rows, shapes)
+    _draw_panels(pixels, seen, shapes)
+    places, boxes, shares = _find_boxes(seen, whole)
+    return _expose(pixels, noise), np.stack([rows[places[:, 0]], places[:, 1]], axis=1), boxes, shares
+
+
+def _draw_things(
+    layout: _Layout, rows: NDArray[np.intp], rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.float16], NDArray[np.float64]]:
+    """Draw the things of some pictures in front of backdrops.
+
+    Returns:
+        The pictures (n, 3, side, side), how much of each of their pixels shows each thing (n, things, side, side), and
+        how many pixels each thing would cover if nothing hid it (n, things).
+    """
     count = len(rows)
-    pixels = paint_backdrops(count, SIDE, shapes).reshape(count, 3, SIDE, SIDE)
+    pixels = paint_backdrops(count, SIDE, rng).reshape(count, 3, SIDE, SIDE)
     seen = np.zeros((count, MOST_THINGS, SIDE, SIDE), dtype=np.float16)
     whole = np.ones((count, MOST_THINGS))
     for thing in range(MOST_THINGS):
@@ -117,12 +130,10 @@ def _draw_batch(
                 group = np.flatnonzero((kinds == kind) & (sides == side))
                 middle = np.stack([layout.x[rows[group], thing], layout.y[rows[group], thing]], axis=1)
                 patches = _Patches(group, middle, side)
-                covered = patches.draw(pixels, kind, scales[group], shapes)
+                covered = patches.draw(pixels, kind, scales[group], rng)
                 whole[group, thing] = covered.sum((1, 2))
                 patches.cover(seen, thing, covered)
-    _draw_panels(pixels, seen, shapes)
-    places, boxes, shares = _find_boxes(seen, whole)
-    return _expose(pixels, noise), np.stack([rows[places[:, 0]], places[:, 1]], axis=1), boxes, shares
+    return pixels, seen, whole
 
 
 class _Patches:

@@ -194,12 +194,33 @@ def test_forty_steps_lower_the_loss(few: Path):
     assert after < 0.8 * before
 
 
-def test_what_the_baseline_writes_is_what_is_taken(few: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(BASELINE, "LEAST_SCORE", 0.0)  # after one round it is sure of nothing
-    BASELINE.main(few, few / "results.json", rounds=1)
+class Sure(torch.nn.Module):
+    """Says the same of every picture: a thing in one cell, two classes of which are likely."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        said = torch.zeros(len(pictures), 16, 16, 15)
+        said[..., 0] = -20
+        said[:, 4, 15, 0], said[:, 4, 15, 5], said[:, 4, 15, 7] = 20, 9, 10
+        said[:, 4, 14] = said[:, 4, 15]
+        said[:, 4, 14, 0] = 1
+        said[:, 4, 14, 1] = 9  # its box is nearly that of its neighbour
+        return said
+
+
+def test_what_cells_are_sure_of_is_found_once_for_each_class():
+    found = BASELINE.detect(Sure(), torch.zeros(120, 3, 128, 128, dtype=torch.uint8))
+    assert len(found) == 120
+    for boxes, scores, kinds in found:
+        assert kinds.tolist() == [2, 0]
+        assert scores.tolist() == pytest.approx([0.731, 0.269], abs=0.001)
+        assert boxes.tolist() == [[112, 24, 128, 48]] * 2  # cut off at the edge of the picture
+
+
+def test_what_the_baseline_writes_is_what_is_taken(few: Path):
+    BASELINE.main(few, few / "results.json", rounds=4)
     results = json.loads((few / "results.json").read_text("utf-8"))
     names = [row["image_id"] for row in results]
-    assert max(names.count(name) for name in set(names)) <= 100
-    assert set(names) == set(load_part(few, "test")["id"])
+    assert set(names) <= set(load_part(few, "test")["id"])
+    assert all(names.count(name) <= 100 for name in set(names))
     assert all(min(row["bbox"][2:]) > 0 and 1 <= row["category_id"] <= 10 for row in results)
-    assert {tuple(row) for row in results} == {("image_id", "category_id", "bbox", "score")}
+    assert {tuple(row) for row in results} <= {("image_id", "category_id", "bbox", "score")}

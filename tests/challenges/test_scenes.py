@@ -67,20 +67,15 @@ def lay_out(kind: int, x: float, y: float, scale: float) -> scenes._Layout:
 @pytest.mark.parametrize(
     ("x", "y", "scale"), [(64, 50, 12), (40.5, 70.2, 28), (12, 115, 24)], ids=["small", "large", "edge"]
 )
-def test_a_box_is_the_smallest_round_what_its_thing_changes(
-    kind: int, x: float, y: float, scale: float, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_box_is_the_smallest_round_what_its_thing_changes(kind: int, x: float, y: float, scale: float):
     """The same pictures are drawn with and without the thing: they differ within the box, and up to its edges."""
-    monkeypatch.setattr(scenes, "_PANELS", 0.0)
     rows = np.arange(12)
-    drawn = []
-    for number in (kind, -1):
-        streams = (KEYS.rng("shapes"), KEYS.rng("noise"))
-        drawn.append(scenes._draw_batch(lay_out(number, x, y, scale), rows, *streams))
-    (pictures, places, boxes, seen), (empty, *_) = drawn
+    with_it, seen, whole = scenes._draw_things(lay_out(kind, x, y, scale), rows, KEYS.rng("shapes"))
+    without, *_ = scenes._draw_things(lay_out(-1, x, y, scale), rows, KEYS.rng("shapes"))
+    places, boxes, shares = scenes._find_boxes(seen, whole)
     assert places[:, 0].tolist() == rows.tolist()
-    assert (seen > (0.99 if x > 30 else 0.4)).all()
-    changed = (pictures.astype(int) != empty).any(3)
+    assert (shares > (0.99 if x > 30 else 0.4)).all()
+    changed = (np.abs(with_it - without) > 0.5).any(1)
     beyond = []
     for picture, (left, top, width, height) in zip(changed, boxes.tolist(), strict=True):
         down, across = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
