@@ -27,7 +27,7 @@ GRID = SIDE // STRIDE
 TYPICAL = 24.0
 """Side of a typical box in pixels; the network says by which factor another one differs."""
 WIDTH = 64
-ROUNDS = 8
+ROUNDS = 4
 BATCH = 16
 LEARNING_RATE = 4e-3
 LEAST_SCORE = 0.01
