@@ -92,14 +92,11 @@ def _wrong_rows() -> list[Row]:
 
 
 def _wrong_values() -> list[Row]:
-    wrong_types = {"image_id": (3, None, ["a1"]), "category_id": ("2", True, [2]), "score": (None, "high", {})}
-    wrong_boxes = ("1 2 3 4", [1, 2, 3], [1, 2, 3, 4, 5], [1, 2, "3", 4], [1, 2, [3], 4], {"x": 1})
-    typed = [(key, value) for key, values in wrong_types.items() for value in values]
-    typed += [("bbox", box) for box in wrong_boxes]
-    beyond: list[tuple[str, Any]] = [("category_id", number) for number in (0, 4, -1, 1.5, 10**17)]
+    typed: list[tuple[str, Any]] = [("image_id", 3), ("category_id", "2"), ("category_id", True), ("score", None)]
+    typed += [("bbox", box) for box in ("1 2 3 4", [1, 2, 3], [1, 2, "3", 4])]
+    beyond: list[tuple[str, Any]] = [("category_id", 0), ("category_id", 4), ("category_id", 1.5)]
     beyond += [("bbox", box) for box in ([1, 2, 0, 4], [1, 2, 3, -4], [-101, 2, 3, 4], [1, 2, 101, 4])]
-    infinite: list[tuple[str, Any]] = [("score", float("nan")), ("score", float("inf")), ("category_id", float("nan"))]
-    infinite += [("bbox", [1, float("-inf"), 3, 4]), ("bbox", [1, 2, 3, float("nan")])]
+    infinite = [("score", float("nan")), ("score", float("inf")), ("bbox", [1, float("-inf"), 3, 4])]
     groups = ((Reason.WRONG_DTYPE, typed), (Reason.OUT_OF_RANGE, beyond), (Reason.NOT_FINITE, infinite))
     return [
         (f"{key} {json.dumps(value)}", dump(detection(**{key: value})), reason)

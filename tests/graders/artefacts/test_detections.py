@@ -84,6 +84,30 @@ def test_a_refusal_says_which_row_and_what_it_must_be(row: Any, words: tuple[str
     assert all(word in told for word in words), told
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("image_id", None, Reason.WRONG_DTYPE),
+        ("image_id", ["a1"], Reason.WRONG_DTYPE),
+        ("category_id", [2], Reason.WRONG_DTYPE),
+        ("score", {}, Reason.WRONG_DTYPE),
+        ("score", "high", Reason.WRONG_DTYPE),
+        ("bbox", [1, 2, 3, 4, 5], Reason.WRONG_DTYPE),
+        ("bbox", [1, 2, [3], 4], Reason.WRONG_DTYPE),
+        ("bbox", [1, 2, None, 4], Reason.WRONG_DTYPE),
+        ("bbox", {"x": 1}, Reason.WRONG_DTYPE),
+        ("category_id", -1, Reason.OUT_OF_RANGE),
+        ("category_id", 10**17, Reason.OUT_OF_RANGE),
+        ("category_id", 10**30, Reason.OUT_OF_RANGE),
+        ("category_id", float("nan"), Reason.NOT_FINITE),
+        ("bbox", [1, 2, 3, float("nan")], Reason.NOT_FINITE),
+        ("bbox", [1, 2, 3, 10**400], Reason.NOT_FINITE),
+    ],
+)
+def test_wrong_values_are_refused_for_what_they_are(key: str, value: Any, reason: Reason):
+    assert refuse(detection(**{key: value}))[0].reason is reason
+
+
 def test_a_picture_with_too_many_is_named_with_their_number():
     crowd = [detection(image_id=name) for name in ("b2", "a1", "b2") for _ in range(MOST)]
     (fault,) = refuse(*crowd)
