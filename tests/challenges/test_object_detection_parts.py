@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_spoilt_cells_are_refused(name: str, tmp_path: Path):
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other make a busy machine crawl."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def few(made: Prepared, tmp_path: Path) -> Path:
     """A folder as participants have it, with few pictures."""
     told = json.loads((made.public / "train.json").read_text("utf-8"))
@@ -182,6 +192,7 @@ def test_of_boxes_that_overlap_the_surest_is_kept():
     assert BASELINE.keep_surest(boxes[:0], scores[:0], kinds[:0]) == []
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_forty_steps_lower_the_loss(few: Path):
     torch.manual_seed(0)
     examples = BASELINE.Examples(few)
@@ -216,6 +227,7 @@ def test_what_cells_are_sure_of_is_found_once_for_each_class():
         assert boxes.tolist() == [[112, 24, 128, 48]] * 2  # cut off at the edge of the picture
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_what_the_baseline_writes_is_what_is_taken(few: Path):
     BASELINE.main(few, few / "results.json", rounds=4)
     results = json.loads((few / "results.json").read_text("utf-8"))
