@@ -2,7 +2,7 @@
 
 The network looks at a picture once. It lays a grid of 16×16 cells over it, and every cell tells whether the middle of
 a thing is near, where its box begins and ends, and what it is. Cells next to each other find the same thing, so that
-of boxes of one class that overlap only the surest is kept. More rounds (`--rounds 40`), a wider network, copies that
+of boxes of one class that overlap only the surest is kept. More rounds (`--rounds 30`), a wider network, copies that
 are moved and scaled, and a second, finer grid for small things are where you can do better.
 
     python baseline.py --data object_detection --out submission.json
