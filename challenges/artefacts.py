@@ -1,4 +1,4 @@
-"""What a challenge that takes artefacts says of them: an NPZ of arrays, or a zip of tables, pictures and texts."""
+"""What a challenge that takes artefacts says of them: an NPZ of arrays, or tables, pictures, texts and detections."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class FileFormat(StrEnum):
     """A PNG image."""
     TEXT = "text"
     """UTF-8 text."""
+    DETECTIONS = "detections"
+    """Boxes found in pictures, any number for each id, as COCO's results list them in JSON."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ class FileSpec:
     pattern: str
     """Path in the archive; a `*` stands for an id: `out/*.png`."""
     format: FileFormat
-    """`table` (CSV of numbers), `picture` (PNG) or `text` (UTF-8)."""
+    """`table` (CSV of numbers), `picture` (PNG), `text` (UTF-8) or `detections` (COCO results, JSON)."""
     description: Text
     """What it holds, in a few words."""
     ids: str = ""
-    """Public CSV file whose id column lists what must be there: the rows of a table, or the files of a `*`."""
+    """Public CSV file whose id column lists what must be there: the rows of a table, or the files of a `*`; of
+    detections, the pictures that may be named."""
     file_bytes: int = 2_000_000
     """Largest file, unpacked, in bytes."""
     width: int = 0
@@ -83,10 +86,14 @@ class FileSpec:
     """Of a table whose columns are not named: how many it may have beside the id."""
     like: str = ""
     """Of a table: the name of an earlier one whose columns it must have, in the same order."""
+    categories: int = 0
+    """Of detections: how many categories there are, numbered from 1."""
+    most_per_id: int = 0
+    """Of detections: how many there may be for one id."""
     minimum: float | None = None
-    """Of a table: the smallest legal number."""
+    """Of a table, and of a detection's box: the smallest legal number."""
     maximum: float | None = None
-    """Of a table: the largest legal number."""
+    """Of a table, and of a detection's box: the largest legal number."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +103,24 @@ class Artefacts:
     arrays: list[ArraySpec] = field(default_factory=list)
     """Arrays of an NPZ file, all required."""
     files: list[FileSpec] = field(default_factory=list)
-    """Files of a zip archive, all required."""
+    """Files of a zip archive, all required. A single one is taken without an archive too."""
     unpacked_bytes: int = 50_000_000
     """All files of the archive together, unpacked."""
     ratio: int = 200
     """How many times its packed size a file of more than a megabyte may have."""
+
+    @property
+    def lone(self) -> FileSpec | None:
+        """The only file, which need not be packed; None where there are several, or arrays."""
+        is_lone = not self.arrays and len(self.files) == 1 and ID not in self.files[0].pattern
+        return self.files[0] if is_lone else None
+
+    @property
+    def endings(self) -> list[str]:
+        """How names of uploads end, the usual way first: `.npz`, `.zip`, or as that of a lone file, and `.zip`."""
+        if self.arrays:
+            return [".npz"]
+        return [f".{self.lone.pattern.rpartition('.')[2]}", ".zip"] if self.lone else [".zip"]
 
 
 def bounds_of(size: int | str) -> tuple[int, int | None]:
@@ -144,8 +164,12 @@ def _check_file(file: FileSpec, tables: set[str]) -> None:
     _require(bool(_PATTERN.match(file.pattern)), f"{about} pattern must be a plain relative path with an extension")
     _require(count <= 1, f"{about} pattern may hold one * at most")
     is_table, is_picture = file.format is FileFormat.TABLE, file.format is FileFormat.PICTURE
-    _require(is_table or bool(file.ids) == bool(count), f"{about} a * goes with ids")
-    _require(not is_table or (not count and bool(file.ids)), f"{about} a table needs ids, and no *")
+    is_found = file.format is FileFormat.DETECTIONS
+    is_listed = is_table or is_found
+    _require(is_listed or bool(file.ids) == bool(count), f"{about} a * goes with ids")
+    _require(not is_listed or (not count and bool(file.ids)), f"{about} a {file.format} file needs ids, and no *")
+    are_counted = (file.categories > 0) == is_found == (file.most_per_id > 0)
+    _require(are_counted, f"{about} categories and most_per_id go with detections")
     _require(is_table == bool(file.columns or file.most_columns or file.like), f"{about} columns go with tables")
     _require(not file.like or file.like in tables, f"{about} like must name an earlier table")
     _require(is_picture == (file.width > 0 and file.height > 0), f"{about} width and height go with pictures")

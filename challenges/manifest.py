@@ -191,6 +191,8 @@ class Source:
     """What to download; may be empty where a library ships the data."""
     honour_system: bool = True
     """The official answers are public: the board awards no ranking points."""
+    listed: str = ""
+    """File of the package that lists more to download, one a line: sha256, size in bytes, and URL."""
 
 
 @dataclass(frozen=True)

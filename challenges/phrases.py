@@ -107,6 +107,13 @@ class Phrase(Enum):
     COLUMN_ORDER = "its columns must stand in this order: {expected}"
     COLUMN_NAME = "`{name}` is no name of a column"
     NO_COLUMN = "it has no column beside the id"
+    COCO_RESULTS = "COCO results (JSON)"
+    BROKEN_JSON = "it is no JSON (`{said}`)"
+    DEEP_JSON = "it is nested too deeply"
+    NO_JSON_ARRAY = "it is not one JSON array of detections"
+    KEY_TWICE = "row {row} has `{name}` twice"
+    NO_KEY = "row {row} has no `{name}`"
+    BOX = "a list of four numbers (x, y, width, height)"
 
     # programs
     PYTHON_FILE = "a Python program"

@@ -23,14 +23,14 @@ import polars as pl
 
 from challenges._generators.keys import Keys
 from challenges.catalogue import MANIFEST_FILE, Package, load_package
-from challenges.manifest import Split
+from challenges.manifest import SourceFile, Split
 from challenges.messages import DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
 from graders.loading import ANSWERS_FILE, DATA_MANIFEST_FILE, PRIVATE, PUBLIC, SIDE_COLUMN
 from graders.publishing import Shelves
 from graders.scripts import load_script
 from graders.settings import GraderSettings
-from graders.sources import download_files
+from graders.sources import download_files, read_list
 
 OFFLINE = "offline"
 LIBRARIES = ("numpy", "pillow", "polars", "scikit-learn", "scipy", "torch")
@@ -198,10 +198,11 @@ def _check_files(slug: str, public: Path, hidden: Path) -> None:
         raise BrokenPackage(f"{slug}: {slug}.zip is made here, not by prepare.py")
 
 
-def _source_files(package: Package, source: str) -> list[Any]:
+def _source_files(package: Package, source: str) -> list[SourceFile]:
     if source not in package.manifest.sources:
         raise BrokenPackage(f"{package.slug} has no source {source!r}")
-    return package.manifest.sources[source].files
+    told = package.manifest.sources[source]
+    return [*told.files, *(read_list(package.folder / told.listed) if told.listed else [])]
 
 
 def _version_of(library: str) -> str | None:

@@ -36,6 +36,22 @@ def download_files(files: list[SourceFile], into: Path, mirror: str = "") -> Non
             _download(client, mirrored(file.url, mirror), file, into / name)
 
 
+def read_list(path: Path) -> list[SourceFile]:
+    """Files that a package lists beside its manifest, one a line: sha256, size in bytes, and URL.
+
+    Raises:
+        InvalidSource: There is no such list, or a line has another form.
+    """
+    files = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            digest, size, url = line.split()
+            files.append(SourceFile(url, digest, int(size)))
+    except (OSError, ValueError) as error:
+        raise InvalidSource(f"{path.name}: {error}") from error
+    return files
+
+
 def name_of(file: SourceFile) -> str:
     """The plain file name that a source's file is kept under."""
     name = unquote(urlsplit(file.url).path.rpartition("/")[2])

@@ -36,7 +36,7 @@ class ArrayOut(BaseModel):
 
 
 class ArtefactFileOut(BaseModel):
-    """A file of a zip archive, or one for each id."""
+    """A file of a zip archive, or one for each id; the only file of all need not be packed."""
 
     pattern: str = Field(description="Path in the archive; `*` stands for an id.")
     format: FileFormat
@@ -49,6 +49,8 @@ class ArtefactFileOut(BaseModel):
     columns: list[str] = Field(description="Of a table: its columns beside the id; empty: of any names.")
     most_columns: int = Field(description="Of a table with columns of any names: how many there may be.")
     like: str = Field(description="Of a table: path of another one with the same columns in the same order.")
+    categories: int = Field(description="Of detections: how many categories there are, numbered from 1.")
+    most_per_id: int = Field(description="Of detections: how many there may be for one id.")
     minimum: float | None
     maximum: float | None
 
@@ -67,6 +69,8 @@ class ArtefactFileOut(BaseModel):
             columns=file.columns,
             most_columns=file.most_columns,
             like=next((other.pattern for other in artefacts.files if other.name == file.like), ""),
+            categories=file.categories,
+            most_per_id=file.most_per_id,
             minimum=file.minimum,
             maximum=file.maximum,
         )

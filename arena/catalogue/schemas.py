@@ -73,7 +73,7 @@ class SubmissionFormat(BaseModel):
     columns: list[ColumnOut] = Field(description="For models: what is read of their outputs.")
     formats: list[str] = Field(description="File formats that are read; for models see `model`.")
     model: ModelOut | None = Field(description="What a model must look like; null where something else is sent.")
-    artefacts: ArtefactsOut | None = Field(description="What an archive must hold; null where something else is sent.")
+    artefacts: ArtefactsOut | None = Field(description="What an upload must hold; null where something else is sent.")
     program: ProgramOut | None = Field(description="What a program must be; null where something else is sent.")
 
     @classmethod
@@ -92,9 +92,9 @@ class SubmissionFormat(BaseModel):
 
 
 def formats_of(manifest: Manifest) -> list[str]:
-    """File formats of tables, kinds of models, or those of archives and programs."""
+    """File formats of tables, kinds of models, or those of artefacts and programs."""
     if manifest.artefacts is not None:
-        return ["npz" if manifest.artefacts.arrays else "zip"]
+        return [ending.removeprefix(".") for ending in manifest.artefacts.endings]
     if manifest.program is not None:
         return ["zip", "py"] if lone_file(manifest.program) else ["zip"]
     return manifest.submission.formats if manifest.model is None else manifest.model.formats

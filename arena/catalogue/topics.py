@@ -15,6 +15,7 @@ TOPICS = (
     mark("compression"),
     mark("convolution"),
     mark("data cleaning"),
+    mark("detection"),
     mark("features"),
     mark("forecasting"),
     mark("gradients"),

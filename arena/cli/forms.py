@@ -11,7 +11,7 @@ def describe_format(form: dict[str, Any]) -> dict[str, object]:
     """What a submission must be: the columns of a table, the parts of an archive, or a model's tensors and caps."""
     model = form.get("model")
     if form.get("artefacts"):
-        return _describe_archive(form["artefacts"], form["id"])
+        return _describe_artefacts(form["artefacts"], form["id"], form["formats"])
     if form.get("program"):
         return _describe_program(form["program"])
     if model is None:
@@ -37,13 +37,14 @@ def describe_format(form: dict[str, Any]) -> dict[str, object]:
     return {name: value for name, value in told.items() if value}
 
 
-def _describe_archive(artefacts: dict[str, Any], id_column: str) -> dict[str, object]:
-    """The arrays of an NPZ file, or the files of a zip archive."""
+def _describe_artefacts(artefacts: dict[str, Any], id_column: str, formats: list[str]) -> dict[str, object]:
+    """The arrays of an NPZ file, or the files of a zip archive, or a file that need not be packed."""
     if artefacts["arrays"]:
         lines = [f"{a['name']} {a['dtype']} {a['shape']}: {a['description']}" for a in artefacts["arrays"]]
         return {_("Arrays (.npz)"): "\n".join(lines)}
     lines = [f"{file['pattern']} {_show_form(file, id_column)}: {file['description']}" for file in artefacts["files"]]
-    return {_("Files (.zip)"): "\n".join(lines)}
+    named = _("Files ({endings})").format(endings=", ".join(f".{ending}" for ending in formats))
+    return {named: "\n".join(lines)}
 
 
 def _describe_program(program: dict[str, Any]) -> dict[str, object]:
@@ -61,12 +62,14 @@ def _describe_program(program: dict[str, Any]) -> dict[str, object]:
 
 def _show_form(file: dict[str, Any], id_column: str) -> str:
     ids = _("ids of {file}").format(file=file["ids"]) if file["ids"] else ""
-    form = "PNG" if file["format"] == "picture" else "CSV" if file["format"] == "table" else "UTF-8"
+    form = {"picture": "PNG", "table": "CSV", "detections": "COCO JSON"}.get(file["format"], "UTF-8")
     size = f"{file['width']} × {file['height']} {file['mode']}" if file["format"] == "picture" else ""
     named = ", ".join([id_column, *file["columns"]]) if file["columns"] else ""
     like = _("columns of {file}").format(file=file["like"]) if file["like"] else ""
     most = _("up to {count} columns").format(count=file["most_columns"]) if file["most_columns"] else ""
-    return f"({', '.join(word for word in (form, size, named, like, most, ids) if word)})"
+    kinds = _("{count} categories").format(count=file["categories"]) if file["categories"] else ""
+    each = _("up to {count} for each id").format(count=file["most_per_id"]) if file["most_per_id"] else ""
+    return f"({', '.join(word for word in (form, size, named, like, most, kinds, each, ids) if word)})"
 
 
 def _show_tensor(tensor: dict[str, Any]) -> str:

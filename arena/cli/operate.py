@@ -145,4 +145,6 @@ def _show_source(manifest: Manifest, name: str) -> None:
         raise Refused(_("There is no source {name}. Known: {known}.").format(name=name, known=known), "not_found")
     say(_("Licence: {licence}").format(licence=source.licence), "bold")
     say(source.licence_url)
-    print_table([_("File"), _("Size")], [[file.url, show_size(file.size_bytes)] for file in source.files], right=(1,))
+    rows: list[list[object]] = [[file.url, show_size(file.size_bytes)] for file in source.files]
+    rows += [[_("and what {file} lists").format(file=source.listed), ""]] if source.listed else []
+    print_table([_("File"), _("Size")], rows, right=(1,))

@@ -20,11 +20,14 @@ class Given:
     """What a participant sent, checked against the manifest; files with `ids` stand in the order of those ids."""
 
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """Arrays by name; pictures are uint8 (files, height, width[, 3]), tables float64 (rows, columns)."""
+    """Arrays by name; pictures are uint8 (files, height, width[, 3]), tables and detections float64 (rows, columns)."""
     columns: dict[str, list[str]] = field(default_factory=dict)
-    """Names of the columns of each table, without the id."""
+    """Names of the columns of each table, without the id; of detections `category_id`, `x`, `y`, `width`, `height` and
+    `score`."""
     texts: dict[str, list[str]] = field(default_factory=dict)
     """Texts by name."""
+    places: dict[str, NDArray[np.intp]] = field(default_factory=dict)
+    """Of detections: the place of each row's id among the ids, shape (rows,); rows stand as they were sent."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Artefacts from upload to score: opened and checked in the sandbox, placed by their ids, scored by `grade.py`.
 
-In the sandbox, `opening` checks the archive's directory, `arrays`, `pictures` and `sheets` read its files, and `wire`
-sends what was found as one frame. In the grader, `wire` checks it again, `placing` compares ids, `scoring` scores.
+In the sandbox, `opening` checks the archive's directory, `arrays`, `pictures`, `sheets` and `detections` read its
+files, and `wire` sends what was found as one frame. In the grader, `wire` checks it again, `placing` compares ids,
+`scoring` scores.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Found:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     """Arrays, stacked pictures and the numbers of tables."""
     ids: dict[str, list[str]] = field(default_factory=dict)
-    """Of files with `ids`: the id of each row of a table, or of each file."""
+    """Of files with `ids`: the id of each row of a table, of each detection, or of each file."""
     columns: dict[str, list[str]] = field(default_factory=dict)
-    """Of tables."""
+    """Of tables and detections."""
     texts: dict[str, list[str]] = field(default_factory=dict)

@@ -27,6 +27,7 @@ SPARE = 20
 """Members beyond the expected ones that are still named one by one."""
 _DIRECTORY_END = b"PK\x05\x06"
 ZIP_STARTS = (b"PK\x03\x04", _DIRECTORY_END)
+"""How a zip archive begins."""
 _DIRECTORY_BYTES = 1 << 22
 _FREE_BYTES = 1 << 20
 """Smaller members may pack as well as they like."""
@@ -97,6 +98,46 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) ->
     return content
 
 
+class Lone:
+    """A single file that was sent without an archive.
+
+    Args:
+        content: The upload.
+        spec: What it must be.
+
+    Raises:
+        InvalidSubmission: TOO_LARGE.
+    """
+
+    def __init__(self, content: bytes, spec: FileSpec) -> None:
+        if len(content) > spec.file_bytes:
+            raise InvalidSubmission.because(Reason.TOO_LARGE, size_bytes=len(content), limit_bytes=spec.file_bytes)
+        self._content = content
+        self._path = spec.pattern
+
+    def matching(self, spec: FileSpec) -> dict[str, str]:  # noqa: ARG002 - as of an archive
+        """Its path, under no id."""
+        return {"": self._path}
+
+    def read(self, name: str) -> bytes:  # noqa: ARG002 - as of an archive
+        """All of it."""
+        return self._content
+
+
+def open_upload(content: bytes, ask: Ask) -> Opened | Lone:
+    """Open an archive, or the only file that is asked for as it is.
+
+    Raises:
+        InvalidSubmission: It is neither, or too large.
+    """
+    if len(content) > ask.upload_bytes:
+        raise InvalidSubmission.because(Reason.TOO_LARGE, size_bytes=len(content), limit_bytes=ask.upload_bytes)
+    if not content:
+        raise InvalidSubmission.because(Reason.EMPTY_FILE)
+    spec = ask.artefacts.lone
+    return Lone(content, spec) if spec and not content.startswith(ZIP_STARTS) else Opened(content, ask)
+
+
 def pattern_of(spec: FileSpec) -> re.Pattern[str]:
     """What a path must be; group 1 is the id, or empty."""
     before, star, after = spec.pattern.partition(ID)
@@ -113,10 +154,6 @@ def malformed(problem: Words, expected: Words | Code | None = None) -> NoReturn:
 
 
 def _open(content: bytes, ask: Ask) -> zipfile.ZipFile:
-    if len(content) > ask.upload_bytes:
-        raise InvalidSubmission.because(Reason.TOO_LARGE, size_bytes=len(content), limit_bytes=ask.upload_bytes)
-    if not content:
-        raise InvalidSubmission.because(Reason.EMPTY_FILE)
     if not content.startswith(ZIP_STARTS):
         found = Code("NumPy .npy") if content.startswith(_ONE_ARRAY) else say(Phrase.SOMETHING_ELSE)
         raise InvalidSubmission.because(

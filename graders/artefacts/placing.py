@@ -60,22 +60,33 @@ def place(found: Found, files: list[FileSpec], indices: Indices) -> Given:
     """
     faults = Faults()
     orders: dict[str, NDArray[np.int32] | None] = {}
+    places: dict[str, NDArray[np.intp]] = {}
     for spec in files:
-        if spec.ids in indices:
+        if spec.ids in indices and spec.format is FileFormat.DETECTIONS:
+            places[spec.name] = _find_places(found.ids[spec.name], indices[spec.ids], faults)
+        elif spec.ids in indices:
             check = _place_rows if spec.format is FileFormat.TABLE else _place_files
             orders[spec.name] = check(found.ids[spec.name], spec, indices[spec.ids], faults)
     faults.raise_any()
-    given = Given(dict(found.arrays), dict(found.columns), dict(found.texts))
-    for name, places in orders.items():
-        if places is None:
+    given = Given(dict(found.arrays), dict(found.columns), dict(found.texts), places)
+    for name, order in orders.items():
+        if order is None:
             raise RuntimeError("files without faults were not placed")
         if name in given.arrays:
             placed = np.empty_like(given.arrays[name])
-            placed[places] = given.arrays[name]
+            placed[order] = given.arrays[name]
             given.arrays[name] = placed
         else:
-            given.texts[name] = [given.texts[name][row] for row in np.argsort(places)]
+            given.texts[name] = [given.texts[name][row] for row in np.argsort(order)]
     return given
+
+
+def _find_places(ids: list[str], index: AnswerIndex, faults: Faults) -> NDArray[np.intp]:
+    """Where the id of each detection stands; any number of them may have one."""
+    given = pl.Series("id", ids, dtype=pl.String)
+    places = index.find(index.convert(given)).astype(np.intp)
+    faults.add_rows(Reason.UNKNOWN_ID, np.flatnonzero(places < 0), lambda row: {"value": given[row]})
+    return places
 
 
 def _place_rows(ids: list[str], spec: FileSpec, index: AnswerIndex, faults: Faults) -> NDArray[np.int32] | None:

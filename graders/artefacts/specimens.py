@@ -17,6 +17,7 @@ from challenges.manifest import Direction, Limits, Manifest, Metric, Table, Thre
 from challenges.texts import Text
 from graders.alignment import AnswerIndex
 from graders.artefacts.archives import Member, encrypt, pack, png
+from graders.artefacts.specimen_detections import DETECTIONS, Row, rows_of_detections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Case:
     @property
     def filename(self) -> str:
         """As participants name it."""
-        return "s.npz" if self.artefacts is ARRAYS else "s.zip"
+        return f"s{self.artefacts.endings[0]}"
 
     @property
     def manifest(self) -> Manifest:
@@ -98,10 +99,8 @@ def cases() -> list[Case]:
     """All specimens."""
     arrays = [*_right_arrays(), *_wrong_arrays(), *_hostile_arrays(), *_wrong_archives()]
     files = [*_right_files(), *_wrong_files(), *_hostile_files()]
-    return [Case(*case, ARRAYS) for case in arrays] + [Case(*case, FILES) for case in files]
-
-
-Row = tuple[str, bytes, Reason | None]
+    several = ((arrays, ARRAYS), (files, FILES), (rows_of_detections(), DETECTIONS))
+    return [Case(*row, artefacts) for rows, artefacts in several for row in rows]
 
 
 def arrays_with(**others: NDArray[Any]) -> dict[str, NDArray[Any]]:

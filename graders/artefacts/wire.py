@@ -11,6 +11,7 @@ from challenges.errors import InvalidSubmission
 from challenges.texts import Text
 from graders.artefacts import Ask, Found
 from graders.artefacts.arrays import check_numbers, check_shape
+from graders.artefacts.detections import COLUMNS, check_rows
 from graders.artefacts.pictures import shape_of
 from graders.sandbox.frames import BrokenFrame
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _ARRAY, _IDS, _COLUMNS, _TEXTS = "array ", "ids ", "columns ", "texts "
 _SEPARATOR = "\0"
 """Between texts that travel together; none of them holds one."""
+_NOTHING = Text("", "")
 
 
 def dump_found(found: Found) -> dict[str, NDArray[Any]]:
@@ -54,29 +56,34 @@ def _load_file(frame: Frame, spec: FileSpec, found: Found) -> None:
     if spec.ids:
         found.ids[spec.name] = _take_texts(frame, _IDS + spec.name)
         counts.append(len(found.ids[spec.name]))
-    if spec.format is FileFormat.TEXT:
+    if spec.format is FileFormat.DETECTIONS:
+        found.columns[spec.name] = list(COLUMNS)
+        found.arrays[spec.name] = _take(frame, ArraySpec(spec.name, "float64", [ANY, len(COLUMNS)], _NOTHING))
+        counts.append(len(found.arrays[spec.name]))
+        if check_rows(found.ids[spec.name], found.arrays[spec.name], spec):
+            raise BrokenFrame(f"{spec.name} is not as it was said to be")
+    elif spec.format is FileFormat.TEXT:
         found.texts[spec.name] = _take_texts(frame, _TEXTS + spec.name)
         counts.append(len(found.texts[spec.name]))
     else:
         found.arrays[spec.name] = _take(frame, _as_array(frame, spec, found))
         counts.append(len(found.arrays[spec.name]))
-    is_single = ID not in spec.pattern and spec.format is not FileFormat.TABLE
+    is_single = ID not in spec.pattern and spec.format in (FileFormat.PICTURE, FileFormat.TEXT)
     if len(set(counts)) > 1 or (is_single and counts != [1]):
         raise BrokenFrame(f"another number of {spec.name}")
 
 
 def _as_array(frame: Frame, spec: FileSpec, found: Found) -> ArraySpec:
     """What the array of pictures, or of a table's numbers, must be."""
-    nothing = Text("", "")
     if spec.format is FileFormat.PICTURE:
-        return ArraySpec(spec.name, "uint8", [ANY, *shape_of(spec)], nothing)
+        return ArraySpec(spec.name, "uint8", [ANY, *shape_of(spec)], _NOTHING)
     columns = found.columns[spec.name] = _take_texts(frame, _COLUMNS + spec.name)
     expected = spec.columns or (found.columns[spec.like] if spec.like else columns)
     if columns != expected or len(set(columns)) != len(columns) or not 0 < len(columns) <= len(expected):
         raise BrokenFrame(f"other columns of {spec.name}")
     if not spec.columns and not spec.like and len(columns) > spec.most_columns:
         raise BrokenFrame(f"too many columns of {spec.name}")
-    return ArraySpec(spec.name, "float64", [ANY, len(columns)], nothing, minimum=spec.minimum, maximum=spec.maximum)
+    return ArraySpec(spec.name, "float64", [ANY, len(columns)], _NOTHING, minimum=spec.minimum, maximum=spec.maximum)
 
 
 def _take(frame: Frame, spec: ArraySpec) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Opens artefacts in the sandbox: an NPZ of arrays, or a zip of tables, pictures and texts, to checked arrays."""
+"""Opens artefacts in the sandbox: an NPZ, tables, pictures, texts or detections become checked arrays."""
 
 from __future__ import annotations
 

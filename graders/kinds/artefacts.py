@@ -1,4 +1,4 @@
-"""Artefacts: an NPZ of arrays, or a zip of tables, pictures and texts, scored by the challenge's own `grade.py`."""
+"""Artefacts: an NPZ, or tables, pictures, texts and detections, scored by the challenge's own `grade.py`."""
 
 from __future__ import annotations
 

@@ -88,17 +88,66 @@ def test_a_wrong_array_is_refused(tmp_path: Path, old: str, new: str, message: s
         ("out/*.png", "*/*.png", "out: pattern"),
         ("out/*.png", "out/*-*.png", "out: pattern may hold one * at most"),
         ("out/*.png", "out/a.png", "out: a * goes with ids"),
-        ('ids = "train.csv"', "", "train: a table needs ids"),
+        ('ids = "train.csv"', "", "train: a table file needs ids"),
         ("most_columns = 64", "", "train: columns go with tables"),
         ("width = 96", "", "out: width and height go with pictures"),
         ("width = 96", 'mode = "CMYK"\nwidth = 96', "out: mode must be one of L, RGB"),
         ("most_columns = 64", 'like = "out"', "train: like must name an earlier table"),
-        ('format = "table"', 'format = "word"', "must be one of table, picture, text"),
+        (
+            "most_columns = 64",
+            "most_columns = 64\ncategories = 2",
+            "train: categories and most_per_id go with detections",
+        ),
+        ('format = "table"', 'format = "word"', "must be one of table, picture, text, detections"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, message: str):
     with pytest.raises(InvalidManifest, match=re.escape(message)):
         check(tmp_path, with_files(FILES.replace(old, new, 1)))
+
+
+FOUND = """
+[[artefacts.files]]
+name = "found"
+pattern = "found.json"
+format = "detections"
+ids = "test.csv"
+categories = 3
+most_per_id = 100
+description = { en = "x", zh = "x" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('ids = "test.csv"', "", "found: a detections file needs ids, and no *"),
+        ("found.json", "found/*.json", "found: a detections file needs ids, and no *"),
+        ("categories = 3", "", "found: categories and most_per_id go with detections"),
+        ("most_per_id = 100", "", "found: categories and most_per_id go with detections"),
+        ("categories = 3", "categories = 3\nmost_columns = 4", "found: columns go with tables"),
+    ],
+)
+def test_detections_say_which_pictures_and_how_many(tmp_path: Path, old: str, new: str, message: str):
+    check(tmp_path, with_files(FOUND))
+    with pytest.raises(InvalidManifest, match=re.escape(message)):
+        check(tmp_path, with_files(FOUND.replace(old, new, 1)))
+
+
+def test_a_single_file_need_not_be_packed(tmp_path: Path):
+    taken = {}
+    for name, text in (("one", FOUND), ("two", FOUND + FILES), ("many", FILES[FILES.index("[[", 3) :]), ("no", "")):
+        path = tmp_path / "challenge.toml"
+        path.write_text(with_files(text) if text else TEXT, encoding="utf-8")
+        artefacts = load_manifest(path).artefacts
+        assert artefacts is not None
+        taken[name] = (artefacts.lone.name if artefacts.lone else "", artefacts.endings)
+    assert taken == {
+        "one": ("found", [".json", ".zip"]),
+        "two": ("", [".zip"]),
+        "many": ("", [".zip"]),
+        "no": ("", [".npz"]),
+    }
 
 
 def test_either_arrays_or_files(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from importlib import import_module
@@ -173,14 +174,14 @@ def test_the_answers_get_the_best_score_of_every_metric(tabled: Prepared, tmp_pa
 def test_no_artefact_is_beyond_the_best_score(archived: Prepared):
     """Answers have no form of a submission there: the sample and the baseline stand for what may be sent."""
     module = load_script(archived.package.folder, "grade")
-    for path in (archived.sample_file, archived.make_baseline()[0]):
+    for path in (archived.sample_file, archived.run_baseline()[0]):
         for score in scores_of(archived.grade(path)):
             assert not is_better(archived.package.manifest, score, module.BEST)
 
 
 def test_artefacts_are_scored_with_all_that_is_declared(archived: Prepared):
     manifest = archived.package.manifest
-    verdict = archived.grade(archived.make_baseline()[0])
+    verdict = archived.grade(archived.run_baseline()[0])
     for side in (verdict.public, verdict.private):
         assert side is not None
         assert set(side.secondary) == {metric.name for metric in manifest.secondary}
@@ -190,12 +191,15 @@ def test_artefacts_are_scored_with_all_that_is_declared(archived: Prepared):
     assert shown == [d.title.en for d in manifest.diagnostics if d.title.en in shown]
 
 
-def test_members_of_an_archive_may_come_in_any_order(archived: Prepared, tmp_path: Path):
-    path = tmp_path / archived.sample_file.name
-    with zipfile.ZipFile(archived.sample_file) as archive, zipfile.ZipFile(path, "w") as other:
-        for member in reversed(archive.infolist()):
-            other.writestr(member.filename, archive.read(member))
-    assert scores_of(archived.grade(path)) == scores_of(archived.grade(archived.sample_file))
+def test_members_of_an_archive_and_detections_may_come_in_any_order(archived: Prepared, tmp_path: Path):
+    sent, path = archived.run_baseline()[0], tmp_path / f"turned{archived.suffix}"
+    if archived.suffix == ".json":
+        path.write_text(json.dumps(json.loads(sent.read_text("utf-8"))[::-1]), "utf-8")
+    else:
+        with zipfile.ZipFile(sent) as archive, zipfile.ZipFile(path, "w") as other:
+            for member in reversed(archive.infolist()):
+                other.writestr(member.filename, archive.read(member))
+    assert scores_of(archived.grade(path)) == scores_of(archived.grade(sent))
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl", "npz"])
@@ -229,7 +233,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
 
 
 def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Prepared):
-    out, seconds = prepared.make_baseline()
+    out, seconds = prepared.run_baseline()
     assert seconds < BASELINE_SECONDS
     manifest = prepared.package.manifest
     told = next(b for b in manifest.baselines if b.is_script)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import resource
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from challenges.catalogue import Package, load_package
 from challenges.messages import DataFile, GradeJob, PrepareJob, PrepareReport, Verdict
+from graders import scripts
 from graders.grading import grade
 from graders.loading import LoadedChallenge, load_challenge
 from graders.preparing import prepare
@@ -81,29 +81,15 @@ class Prepared:
     def suffix(self) -> str:
         """Of the files that are submitted."""
         manifest = self.package.manifest
-        if manifest.is_scored_by_package:
-            return ".npz" if manifest.artefacts and manifest.artefacts.arrays else ".zip"
+        if manifest.artefacts:
+            return manifest.artefacts.endings[0]
+        if manifest.program:
+            return ".zip"
         return ".onnx" if manifest.model else ".csv"
 
     @property
     def sample(self) -> pl.DataFrame:
         return pl.read_csv(self.sample_file)
-
-    def make_baseline(self) -> tuple[Path, float]:
-        """What `baseline.py` makes of the public files, and its seconds of processor time; once per test run."""
-        place = Path(self.settings.vault_url.removeprefix("file://")).parent / "baselines"
-        place.mkdir(exist_ok=True)
-        out, told = place / f"{self.slug}{self.suffix}", place / f"{self.slug}.seconds"
-        with alone(place / f"{self.slug}.lock"):
-            if not told.exists():
-                before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-                script = str(self.package.folder / "baseline.py")
-                command = [sys.executable, script, "--data", str(self.public), "--out", str(out)]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stderr
-                used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-                told.write_text(str(used), encoding="utf-8")
-        return out, float(told.read_text(encoding="utf-8"))
 
     def grade(self, path: Path) -> Verdict:
         """Score a file as a grader does."""
@@ -112,6 +98,30 @@ class Prepared:
         digest = self.report.digest or ""
         job = GradeJob("s", 1, self.slug, self.dataset, digest, self.package.digest, path.as_uri(), file)
         return grade(job, path, self.challenge, shared_box())
+
+    def run_baseline(self) -> tuple[Path, float]:
+        """What `baseline.py` writes, and the seconds of processors that it took; it runs once for all tests."""
+        folder = self.public.parents[3] / "baselines"
+        name = f"{self.slug}-{self.dataset}"
+        out, took = folder / f"{name}{self.suffix}", folder / f"{name}.seconds"
+        with alone(folder / f"{name}.lock"):
+            if not took.exists():
+                started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+                subprocess.run(
+                    [sys.executable, self.package.folder / "baseline.py", "--data", self.public, "--out", out],
+                    check=True,
+                )
+                took.write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started), "utf-8")
+        return out, float(took.read_text("utf-8"))
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Keep other processes of this run out."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ class Workshop:
         if slug != COPY:
             return CHALLENGES
         packages = self.folder / "challenges"
-        with self._alone("packages"):
+        with alone(self.folder / "packages.lock"):
             if not packages.exists():
                 draft = self.folder / "draft"
                 shutil.copytree(CHALLENGES / TEMPLATE, draft / COPY, ignore=shutil.ignore_patterns("__pycache__"))
@@ -148,35 +158,16 @@ class Workshop:
         )
         package = load_package(packages / slug)
         dataset = f"{source}-v{package.manifest.version}-1"
-        with self._alone(f"{installation}-{slug}"):
+        with alone(self.folder / f"{installation}-{slug}.lock"):
             (place / "vault").mkdir(parents=True, exist_ok=True)
             (place / "vault" / "install_secret").write_bytes(secret)
             report = prepare(PrepareJob("d", slug, dataset, source, package.digest), settings)
         return Prepared(package, settings, dataset, report)
 
-    @contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder / f"{name}.lock"):
-            yield
-
-
-@contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Hold a lock that all processes of the run know."""
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
 
 def load_script(folder: Path, name: str) -> ModuleType:
-    """A challenge's `prepare.py` or `baseline.py` as a module."""
-    spec = importlib.util.spec_from_file_location(f"{folder.name}_{name}", folder / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A challenge's `prepare.py`, `grade.py` or `baseline.py` as a module."""
+    return scripts.load_script(folder, f"{name}.py")
 
 
 def load_part(public: Path, part: str) -> dict[str, NDArray[Any]]:

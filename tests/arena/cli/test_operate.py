@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,14 @@ from sqlalchemy.orm import Session
 from arena.accounts.models import Role, User
 from arena.accounts.service import find_user, log_in
 from arena.catalogue.models import Challenge, Dataset
+from arena.cli import operate
 from arena.errors import WrongPassword
 from arena.settings import CHALLENGES_DIR
 from challenges.catalogue import load_package
+from challenges.manifest import Source, SourceFile
+from challenges.texts import Text
 from tests.arena.cli.conftest import bare_environment
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_manifest, make_user
 
 Arena = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -105,6 +109,13 @@ def test_real_data_is_asked_for_under_its_licence_only(arena: Arena, db: Session
     assert silent.returncode == 0
     db.rollback()
     assert sorted(db.scalars(select(Dataset.source)).all()) == ["offline", source]
+
+
+def test_files_that_a_source_lists_apart_are_named_too(capsys: pytest.CaptureFixture[str]):
+    source = Source(Text("Real", "真"), "MIT", "https://example.org", [SourceFile("https://a.example/b", "", 5)])
+    for listed, told in (("", False), ("more.txt", True)):
+        operate._show_source(replace(make_manifest(), sources={"real": replace(source, listed=listed)}), "real")
+        assert ("and what more.txt lists" in capsys.readouterr().out) is told
 
 
 def test_a_reset_password_replaces_the_old_one(arena: Arena, db: Session):

@@ -31,6 +31,15 @@ FILES = Artefacts(
     ],
 )
 
+FOUND = Artefacts(
+    files=[
+        FileSpec(
+            "found", "results.json", FileFormat.DETECTIONS, Text("What you found.", "你找到的。"), "test.csv",
+            categories=7, most_per_id=42,
+        )
+    ]
+)  # fmt: skip
+
 
 def open_challenge(db: Session, artefacts: Artefacts) -> Challenge:
     """An open challenge that takes artefacts."""
@@ -58,6 +67,19 @@ def open_challenge(db: Session, artefacts: Artefacts) -> Challenge:
             ("out/*.png", "96 × 64", "up to 64 columns", "the columns of <code>train.csv</code>", "pairs.csv"),
         ),
         (FILES, "zh-CN", ("out/*.png", "图片。", "最多 64 列", "UTF-8 文本")),
+        (
+            FOUND,
+            "en",
+            (
+                "What your file must hold",
+                "results.json",
+                "<code>bbox</code>",
+                "1 – 7",
+                "Up to 42",
+                "as it is or in a zip",
+            ),
+        ),
+        (FOUND, "zh-CN", ("你的文件必须包含什么", "1 – 7", "最多 42 个", "可以直接发送")),
     ],
 )
 def test_the_overview_says_what_an_archive_must_hold(
@@ -70,13 +92,22 @@ def test_the_overview_says_what_an_archive_must_hold(
     assert "Columns of your file" not in page
 
 
-@pytest.mark.parametrize(("artefacts", "ending"), [(ARRAYS, ".npz"), (FILES, ".zip")])
-def test_the_form_takes_the_right_ending(client: httpx.Client, db: Session, artefacts: Artefacts, ending: str):
+@pytest.mark.parametrize(
+    ("artefacts", "endings", "asked"),
+    [
+        (ARRAYS, ".npz", "Send your archive"),
+        (FILES, ".zip", "Send your archive"),
+        (FOUND, ".json,.zip", "Send your predictions"),
+    ],
+)
+def test_the_form_takes_the_right_ending(
+    client: httpx.Client, db: Session, artefacts: Artefacts, endings: str, asked: str
+):
     challenge = open_challenge(db, artefacts)
     page = client.get(f"/challenges/{challenge.slug}/submit", headers=bearer(make_token(db, make_user(db, "eve")))).text
-    assert f'accept="{ending}"' in page
-    assert f"arena check submission{ending}" in page
-    assert "Send your archive" in page
+    assert f'accept="{endings}"' in page
+    assert f"arena check submission{endings.partition(',')[0]}" in page
+    assert asked in page
 
 
 def test_the_api_and_the_command_line_tell_the_same(client: httpx.Client, db: Session):
@@ -99,3 +130,11 @@ def test_files_are_told_on_one_line_each(client: httpx.Client, db: Session):
         "out/*.png (PNG, 96 × 64 RGB, ids of pairs.csv): Pictures.",
         "notes.txt (UTF-8): Notes.",
     ]
+
+
+def test_detections_are_told_with_their_numbers(client: httpx.Client, db: Session):
+    form = client.get(f"/api/v1/challenges/{open_challenge(db, FOUND).slug}").json()["submission"]
+    assert form["formats"] == ["json", "zip"]
+    assert (form["artefacts"]["files"][0]["categories"], form["artefacts"]["files"][0]["most_per_id"]) == (7, 42)
+    told = "results.json (COCO JSON, 7 categories, up to 42 for each id, ids of test.csv): What you found."
+    assert describe_format(form) == {"Files (.json, .zip)": told}

@@ -13,21 +13,27 @@ from challenges.errors import InvalidSubmission, Reason
 from graders.artefacts import specimens as some
 from graders.artefacts.archives import pack
 from graders.artefacts.finding import find
+from graders.artefacts.specimen_detections import DETECTIONS as MANY
+from graders.artefacts.specimen_detections import MOST, detection, dump
 from graders.artefacts.wire import dump_found, load_found
 from graders.kinds import Upload
 from graders.kinds.artefacts import ask_for, read_artefacts
 from graders.sandbox import End, Outcome, Run
 from graders.sandbox.frames import BrokenFrame, Frame
 
-ARRAYS, FILES = (ask_for(some.make_manifest(artefacts), some.indices()) for artefacts in (some.ARRAYS, some.FILES))
+ARRAYS, FILES, DETECTIONS = (
+    ask_for(some.make_manifest(artefacts), some.indices()) for artefacts in (some.ARRAYS, some.FILES, MANY)
+)
+ASKS = {"arrays": ARRAYS, "files": FILES, "detections": DETECTIONS}
 RIGHT = {
+    "detections": dump_found(find(dump(detection(), detection(image_id="c3")), DETECTIONS)),
     "arrays": dump_found(find(some.npz(some.arrays_with()), ARRAYS)),
     "files": dump_found(find(pack(some.files_with()), FILES)),
 }
 
 
 def test_what_was_found_comes_back():
-    for name, ask in (("arrays", ARRAYS), ("files", FILES)):
+    for name, ask in ASKS.items():
         again = dump_found(load_found(Frame({}, RIGHT[name]), ask))
         assert {key: array.tolist() for key, array in again.items()} == {k: a.tolist() for k, a in RIGHT[name].items()}
 
@@ -58,6 +64,16 @@ FORGED: list[tuple[str, str, Any]] = [
     ("files", "array out", np.zeros((2, 8, 8, 3), np.uint8)),
     ("files", "texts notes", texts()),
     ("files", "texts notes", texts("one", "two")),
+    ("detections", "array found", None),
+    ("detections", "array found", np.ones((2, 5))),
+    ("detections", "array found", np.ones((3, 6))),
+    ("detections", "array found", np.ones((2, 6), np.float32)),
+    ("detections", "array found", np.full((2, 6), np.nan)),
+    ("detections", "array found", np.full((2, 6), 9.0)),
+    ("detections", "array found", np.full((2, 6), 1.5)),
+    ("detections", "array found", np.array([[1.0, 0, 0, 1, 0, 1]] * 2)),
+    ("detections", "ids found", texts("a1")),
+    ("detections", "ids found", None),
 ]
 
 
@@ -67,7 +83,15 @@ def test_a_forged_frame_is_not_believed(kind: str, name: str, value: Any):
     if value is not None:
         arrays[name] = value
     with pytest.raises(BrokenFrame):
-        load_found(Frame({}, arrays), ARRAYS if kind == "arrays" else FILES)
+        load_found(Frame({}, arrays), ASKS[kind])
+
+
+def test_more_detections_of_a_picture_than_are_taken_are_not_believed():
+    count = MOST + 1
+    many = {"array found": np.ones((count, 6)), "ids found": texts(*["a1"] * count)}
+    with pytest.raises(BrokenFrame):
+        load_found(Frame({}, many), DETECTIONS)
+    assert load_found(Frame({}, {**many, "ids found": texts(*"abcde")}), DETECTIONS).ids["found"] == list("abcde")
 
 
 class Answering:

@@ -25,7 +25,7 @@ from challenges.manifest import SourceFile, Split
 from challenges.messages import PrepareReport, dump_message, parse_message
 from graders.preparing import BrokenPackage, prepare, split_answers
 from graders.publishing import BrokenVault, Shelves
-from graders.sources import download_files, mirrored, name_of
+from graders.sources import download_files, mirrored, name_of, read_list
 from tests.graders.runtime.bucket import open_bucket
 from tests.graders.runtime.installation import MANIFEST, PREPARE, Installation
 
@@ -280,6 +280,27 @@ def test_a_download_that_is_not_the_promised_one_is_refused(
     with pytest.raises(InvalidSource, match=problem):
         prepare(replace(place.prepare_job(), source="real"), settings)
     assert not list(place.blobs.rglob("*"))
+
+
+def test_files_that_the_package_lists_are_downloaded_too(place: Installation, mirror: str):
+    real_package(place)
+    folder = place.settings.challenges_dir / "sprouts"
+    text = (folder / "challenge.toml").read_text("utf-8")
+    start = text.index("files = [{ url")
+    (folder / "challenge.toml").write_text(text[:start] + 'files = []\nlisted = "more.txt"\n', "utf-8")
+    line = f"{hashlib.sha256(SEEDS).hexdigest()} {len(SEEDS)} https://far.example/data/seeds%20v1.csv\n"
+    (folder / "more.txt").write_text(line, "utf-8")
+    settings = place.settings.model_copy(update={"source_base_url": mirror})
+    report = prepare(replace(place.prepare_job(), source="real"), settings)
+    assert hashlib.sha256(SEEDS).hexdigest() in [file.digest for file in report.files]
+
+
+@pytest.mark.parametrize("content", [None, "0 1\n", "0 many https://far.example/a\n"])
+def test_a_list_that_is_broken_or_missing_is_told_by_its_name(tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / "more.txt").write_text(content, "utf-8")
+    with pytest.raises(InvalidSource, match=r"more\.txt"):
+        read_list(tmp_path / "more.txt")
 
 
 def test_a_missing_file_and_an_absent_server_are_told(tmp_path: Path, mirror: str):
