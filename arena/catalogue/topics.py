@@ -28,6 +28,7 @@ TOPICS = (
     mark("model file"),
     mark("optimisation"),
     mark("outliers"),
+    mark("pre-training"),
     mark("probability"),
     mark("program"),
     mark("PyTorch"),
