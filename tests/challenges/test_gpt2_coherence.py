@@ -27,7 +27,7 @@ from challenges._generators.stories import Story, tell_story
 from challenges.errors import InvalidSource
 from challenges.messages import Outcome
 from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_script
-from tests.real_data import needs_files, serve_real_files
+from tests.real_data import REAL, needs_files, serve_real_files
 
 FOLDER = CHALLENGES / "gpt2_coherence"
 KEYS = Keys(SECRET, "demo", 1)
@@ -281,7 +281,7 @@ def test_the_baseline_exports_what_it_computes(tmp_path: Path):
 
 @needs_files
 def test_a_fifth_of_the_articles_is_hidden(workshop: Workshop):
-    with serve_real_files() as mirror:
+    with serve_real_files(REAL / "wikitext-2-sample") as mirror:  # elsewhere, other files have the same names
         made = workshop.prepare("gpt2_coherence", source="real", mirror=mirror)
     train, answers = load_text(made), made.answers
     assert answers.height == SCRIPT.ARTICLE_ROWS
