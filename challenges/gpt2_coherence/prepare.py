@@ -112,7 +112,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     if corpus.preview:
         save_text(public / "preview.png", corpus.preview)
     answers = make_answers(asked, keys)
-    answers.write_parquet(hidden / "answers.parquet")
+    answers.drop("row").write_parquet(hidden / "answers.parquet")
     rows = [*(asked[row] for row in answers["row"]), shown]
     tokens = np.array([[vocabulary.get(word, vocabulary[UNKNOWN]) for word in row.tokens] for row in rows])
     np.savez_compressed(
