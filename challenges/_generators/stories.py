@@ -1,52 +1,23 @@
 """Short English stories of a simulated house: who is where and who holds what is kept track of, and told in many ways.
 
-People have names made of syllables, new in every story, and a trade by which they are called as well. So a text can be
-foretold well only by one who remembers what stood before: names, trades, things and where they were left.
+People have names and a trade by which they are called as well. So a text can be foretold well only by one who remembers
+what stood before: names, trades, things and where they were left. Names are made of syllables, new in every story,
+unless a list of them is given. Words come from a lexicon.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from challenges._generators.dice import Dice
+from challenges._generators.lexicon import HOUSE, Lexicon
 
 
 def _words(text: str) -> list[str]:
     return text.split()
 
-
-FEWEST_STEPS, MOST_STEPS = 7, 13
-TRADES = _words("""
-    baker miller carpenter teacher gardener painter sailor weaver clockmaker doctor fiddler shepherd printer tailor
-    blacksmith beekeeper fisher potter postman stargazer
-""")
-ROOMS = _words("""
-    kitchen garden library attic cellar hall bedroom workshop stable orchard pantry parlour tower courtyard cottage
-    boathouse greenhouse study
-""")
-QUALITIES = _words("""
-    small old brass silver wooden blue red heavy broken painted dusty golden green empty polished striped cracked tiny
-""")
-NOUNS = _words("""
-    lantern key map apple violin letter compass scarf box notebook candle teapot mirror basket hammer bell rope kettle
-    umbrella spoon clock feather bottle drum
-""")
-WEATHER = (
-    "It was raining",
-    "The sun was low",
-    "Snow covered the roof",
-    "The wind howled",
-    "It was a quiet morning",
-    "Night had fallen",
-    "Fog lay over the fields",
-    "The first frost had come",
-    "A storm was near",
-    "It was the hottest day of the year",
-    "The birds were singing",
-    "The river had risen",
-)
-MOODS = _words("tired happy hungry worried cheerful thoughtful impatient proud sleepy curious")
 
 _BEGINNINGS = _words("b bl br c cl d dr f fr g gl gr h j k kr l m n p pr qu r s sh st t th tr v w y z")
 _VOWELS = _words("a e i o u ae ia ou")
@@ -56,13 +27,40 @@ _THREE_SYLLABLES = 0.35
 
 
 @dataclass(frozen=True)
-class Story:
-    """A story and who is in it."""
+class Sentence:
+    """What is told at once: one sentence, or a question with its answer."""
 
+    kind: str
+    """`weather`, `person`, `thing`, `go`, `feel`, `take`, `drop`, `give`, `search`, `greet`, `ask` or `end`."""
     text: str
-    """Beginning, middle and end, each on a line of its own."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story, who is in it, and how it ends."""
+
+    beginning: list[Sentence]
+    middle: list[Sentence]
+    end: Sentence
+    """Where one of the things is at last."""
     names: list[str]
     """Of its people, two or three."""
+    room: str
+    """In which the thing is."""
+    others: list[str]
+    """The other rooms that the story mentions."""
+    moves: int
+    """How often the thing was carried from one room to another."""
+
+    @property
+    def text(self) -> str:
+        """Beginning, middle and end, each on a line of its own."""
+        return "\n".join(" ".join(each.text for each in part) for part in (self.beginning, self.middle, [self.end]))
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """All of them."""
+        return [*self.beginning, *self.middle, self.end]
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,23 @@ class Person:
     pronoun: str
 
 
-def tell_story(dice: Dice) -> Story:
-    """Let some people live through part of a day, and tell of it."""
-    world = _World(dice)
+def tell_story(dice: Dice, lexicon: Lexicon = HOUSE, names: Sequence[str] = ()) -> Story:
+    """Let some people live through part of a day, and tell of it.
+
+    Args:
+        dice: Decides what happens.
+        lexicon: Words to tell it with.
+        names: People are called by these; where there are none, by new ones.
+    """
+    world = _World(dice, lexicon, names)
     beginning = world.introduce()
-    middle = [world.step() for _ in range(dice.pick(range(FEWEST_STEPS, MOST_STEPS + 1)))]
-    lines = [" ".join(beginning), " ".join(middle), world.end()]
-    return Story("\n".join(lines), [person.name for person in world.people])
+    steps = dice.pick(range(lexicon.fewest_steps, lexicon.most_steps + 1))
+    middle = [world.step() for _ in range(steps)]
+    thing, end = world.end()
+    told = {word for each in (*beginning, *middle) for word in each.text.rstrip(".").split()}
+    room = world.find_room(thing)
+    others = [other for other in world.rooms if other != room and told & {other, f"{other},"}]
+    return Story(beginning, middle, end, [p.name for p in world.people], room, others, world.moves[thing])
 
 
 def make_name(dice: Dice, taken: Sequence[str] = ()) -> str:
@@ -100,41 +108,39 @@ def make_name(dice: Dice, taken: Sequence[str] = ()) -> str:
 class _World:
     """People, rooms and things, and what is told of them."""
 
-    def __init__(self, dice: Dice) -> None:
-        self.dice = dice
+    def __init__(self, dice: Dice, lexicon: Lexicon, names: Sequence[str]) -> None:
+        self.dice, self.lexicon = dice, lexicon
         self.people: list[Person] = []
-        for trade in dice.sample(TRADES, dice.pick((2, 3))):
-            name = make_name(dice, [person.name for person in self.people])
+        for trade in dice.sample(lexicon.trades, dice.pick((2, 3))):
+            taken = [person.name for person in self.people]
+            name = dice.pick([name for name in names if name not in taken]) if names else make_name(dice, taken)
             self.people.append(Person(name, trade, dice.pick(("She", "He"))))
-        rooms = dice.sample(ROOMS, 4)
+        rooms = dice.sample(lexicon.rooms, 4)
         self.rooms = rooms
         self.places = {person.name: dice.pick(rooms) for person in self.people}
-        nouns = dice.sample(NOUNS, dice.pick((2, 3)))
-        self.things = [f"{dice.pick(QUALITIES)} {noun}" for noun in nouns]
+        nouns = dice.sample(lexicon.nouns, dice.pick((2, 3)))
+        self.things = [f"{dice.pick(lexicon.qualities)} {noun}" for noun in nouns]
         self.lying = {thing: dice.pick(rooms) for thing in self.things}
         self.holders: dict[str, Person] = {}
+        self.moves = Counter[str]()
         self.last: Person | None = None
 
-    def introduce(self) -> list[str]:
+    def introduce(self) -> list[Sentence]:
         """Say who and what there is, and where."""
-        sentences = [f"{self.dice.pick(WEATHER)}."]
+        sentences = [Sentence("weather", f"{self.dice.pick(self.lexicon.weather)}.")]
         for person in self.people:
             place = self.places[person.name]
-            sentences.append(
-                self.dice.pick(
-                    (
-                        f"{person.name} the {person.trade} was in the {place}.",
-                        f"In the {place} stood a {person.trade} called {person.name}.",
-                    )
-                )
+            ways = (
+                f"{person.name} the {person.trade} was in the {place}.",
+                f"In the {place} stood a {person.trade} called {person.name}.",
             )
+            sentences.append(Sentence("person", self.dice.pick(ways)))
         for thing, place in self.lying.items():
-            sentences.append(
-                self.dice.pick((f"The {thing} lay in the {place}.", f"Somebody had left the {thing} in the {place}."))
-            )
+            ways = (f"The {thing} lay in the {place}.", f"Somebody had left the {thing} in the {place}.")
+            sentences.append(Sentence("thing", self.dice.pick(ways)))
         return sentences
 
-    def step(self) -> str:
+    def step(self) -> Sentence:
         """Let something happen that can happen, and tell it."""
         actor = self.dice.pick(self.people)
         here = self.places[actor.name]
@@ -151,59 +157,66 @@ class _World:
         self.last = actor
         return told
 
-    def end(self) -> str:
-        """Say where one of the things is at last."""
+    def end(self) -> tuple[str, Sentence]:
+        """Say where one of the things is at last; which one, and the sentence."""
         thing = self.dice.pick(list(self.holders) or self.things)
+        room = self.find_room(thing)
         if thing in self.holders:
-            holder = self.holders[thing]
-            return f"At the end of the day, {holder.name} still had the {thing} in the {self.places[holder.name]}."
-        return f"At the end of the day, the {thing} was in the {self.lying[thing]}."
+            told = f"At the end of the day, {self.holders[thing].name} still had the {thing} in the {room}."
+        else:
+            told = f"At the end of the day, the {thing} was in the {room}."
+        return thing, Sentence("end", told)
 
-    def _go(self, actor: Person, scene: _Scene) -> str:
+    def find_room(self, thing: str) -> str:
+        """Where a thing is: with its holder, or where it lies."""
+        return self.places[self.holders[thing].name] if thing in self.holders else self.lying[thing]
+
+    def _go(self, actor: Person, scene: _Scene) -> Sentence:
         place = self.dice.pick([room for room in self.rooms if room != scene.here])
         self.places[actor.name] = place
-        told = (
-            f"{self._subject(actor)} {self.dice.pick(('went to', 'walked to', 'hurried to', 'ran into'))} the {place}"
-        )
+        self.moves.update(scene.held)
+        told = f"{self._subject(actor)} {self.dice.pick(self.lexicon.goings)} the {place}"
         if scene.held and self.dice.chance(0.5):
-            return f"{told}, carrying the {self.dice.pick(scene.held)}."
-        return f"{told}."
+            told += f", carrying the {self.dice.pick(scene.held)}"
+        return Sentence("go", f"{told}.")
 
-    def _feel(self, actor: Person, _scene: _Scene) -> str:
-        mood = self.dice.pick(MOODS)
+    def _feel(self, actor: Person, _scene: _Scene) -> Sentence:
+        mood = self.dice.pick(self.lexicon.moods)
         told = self.dice.pick((f"felt {mood}.", f"was {mood} and sat down for a while.", f"grew {mood}."))
-        return f"{self._subject(actor)} {told}"
+        return Sentence("feel", f"{self._subject(actor)} {told}")
 
-    def _take(self, actor: Person, scene: _Scene) -> str:
+    def _take(self, actor: Person, scene: _Scene) -> Sentence:
         thing = self.dice.pick(scene.lying)
         del self.lying[thing]
         self.holders[thing] = actor
-        return f"{self._subject(actor)} {self.dice.pick(('picked up', 'took', 'found'))} the {thing}."
+        return Sentence("take", f"{self._subject(actor)} {self.dice.pick(self.lexicon.takings)} the {thing}.")
 
-    def _drop(self, actor: Person, scene: _Scene) -> str:
+    def _drop(self, actor: Person, scene: _Scene) -> Sentence:
         thing = self.dice.pick(scene.held)
         del self.holders[thing]
         self.lying[thing] = scene.here
-        return f"{self._subject(actor)} {self.dice.pick(('left', 'put down', 'hid'))} the {thing} in the {scene.here}."
+        told = f"{self._subject(actor)} {self.dice.pick(self.lexicon.leavings)} the {thing} in the {scene.here}."
+        return Sentence("drop", told)
 
-    def _give(self, actor: Person, scene: _Scene) -> str:
+    def _give(self, actor: Person, scene: _Scene) -> Sentence:
         thing, other = self.dice.pick(scene.held), self.dice.pick(scene.others)
         self.holders[thing] = other
-        return f"{self._subject(actor)} gave the {thing} to {self._object(other)}."
+        return Sentence("give", f"{self._subject(actor)} gave the {thing} to {self._object(other)}.")
 
-    def _search(self, actor: Person, scene: _Scene) -> str:
+    def _search(self, actor: Person, scene: _Scene) -> Sentence:
         present = [actor, *scene.others]
         missing = [thing for thing in self.things if self.holders.get(thing) not in present]
         if not missing:
             return self._feel(actor, scene)
-        return f"{self._subject(actor)} looked for the {self.dice.pick(missing)}, but it was not in the {scene.here}."
+        told = f"{self._subject(actor)} looked for the {self.dice.pick(missing)}, but it was not in the {scene.here}."
+        return Sentence("search", told)
 
-    def _greet(self, actor: Person, scene: _Scene) -> str:
+    def _greet(self, actor: Person, scene: _Scene) -> Sentence:
         other = self.dice.pick(scene.others)
-        words = self.dice.pick(("Good day", "I am glad to see you", "How are you", "You look well"))
-        return f'"{words}, {other.name}{"?" if words == "How are you" else "!"}" said {self._object(actor)}.'
+        words = self.dice.pick(self.lexicon.greetings)
+        return Sentence("greet", f'"{words[:-1]}, {other.name}{words[-1]}" said {self._object(actor)}.')
 
-    def _ask(self, actor: Person, scene: _Scene) -> str:
+    def _ask(self, actor: Person, scene: _Scene) -> Sentence:
         thing, other = self.dice.pick(self.things), self.dice.pick(scene.others)
         holder = self.holders.get(thing)
         if holder is None:
@@ -215,7 +228,8 @@ class _World:
         else:
             answer = f"{holder.name} has it"
         asked, said = self._subject(actor, is_named=True), self._object(other)
-        return f'{asked} asked {self._object(other)}, "Where is the {thing}?" "{answer}," said {said}.'
+        told = f'{asked} asked {self._object(other)}, "Where is the {thing}?" "{answer}," said {said}.'
+        return Sentence("ask", told)
 
     def _subject(self, person: Person, *, is_named: bool = False) -> str:
         """At the beginning of a sentence; a pronoun only for one who was just spoken of."""

@@ -79,6 +79,11 @@ class PublicSide:
         answers = self.challenge.answers
         return answers[name].head(self.count) if name in answers.columns else None
 
+    def weighed(self, values: NDArray[Any], column: str) -> NDArray[Any]:
+        """Those of one value for each public row in which a hidden column is not 0; all where no column is named."""
+        weights = self.hidden(column)
+        return values if weights is None else values[weights.to_numpy() != 0]
+
     def features(self, file: str) -> pl.DataFrame:
         """A public CSV or Parquet file of the test rows, in the order of the public rows."""
         if file not in self.challenge.kept:

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
 
 
-def positions(side: PublicSide, step: int = 16) -> dict[str, Any] | None:
+def positions(side: PublicSide, step: int = 16, weight: str = "") -> dict[str, Any] | None:
     """Average the bits of a token over ranges of positions and all public rows.
 
     Args:
         side: The public rows.
         step: Positions in a range.
+        weight: Hidden column of numbers: rows where it is 0 are left out; empty: none is.
 
     Returns:
         `rows`: `name` (numbers of tokens read before, such as `17–32`), `rows` (tokens) and `score` (mean bits of one)
@@ -26,7 +27,7 @@ def positions(side: PublicSide, step: int = 16) -> dict[str, Any] | None:
     model = side.challenge.manifest.model
     if bits is None or model is None or side.count < FEWEST_ROWS:
         return None
-    public, digits = bits[side.rows], side.scorer.metric.decimals
+    public, digits = side.weighed(bits[side.rows], weight), side.scorer.metric.decimals
     told = []
     for start in range(0, public.shape[1], step):
         part = public[:, start : start + step]

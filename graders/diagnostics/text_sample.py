@@ -12,24 +12,28 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 2000
 _SHOWN_COPY = 200
-_GROUP = 4
+_GROUPS = {"character": 4, "word": 2}
+"""How many of them are a group."""
 _PIECES = 8
 """Pieces of the training text that the sample is compared with."""
 
 
-def text_sample(side: PublicSide, file: str = "sample.txt", train: str = "train.txt") -> dict[str, Any] | None:
+def text_sample(
+    side: PublicSide, file: str = "sample.txt", train: str = "train.txt", unit: str = "character"
+) -> dict[str, Any] | None:
     """Show the text that came beside a model; it is never scored.
 
     Args:
         side: With the text among its attachments.
         file: Its name.
         train: Public text file that the model learnt from.
+        unit: `character`, or `word` (what stands between spaces).
 
     Returns:
-        `text` (its first 2,000 characters), `distinct` and `train_distinct` (share of different ones among all groups
-        of four characters, in it and in pieces of the training text of the same length), `copied` (characters of the
-        longest part that stands in the training text) and `copied_text` (that part, at most 200 characters of it).
-        None where no text was sent.
+        `text` (its first 2,000 characters), `unit`, `distinct` and `train_distinct` (share of different ones among all
+        groups of four characters or two words, in it and in pieces of the training text of the same length), `copied`
+        (characters of the longest part that stands in the training text) and `copied_text` (that part, at most 200
+        characters of it). None where no text was sent.
 
     Source: Li and others, A Diversity-Promoting Objective Function for Neural Conversation Models, 2016 (distinct-n).
     """
@@ -40,17 +44,19 @@ def text_sample(side: PublicSide, file: str = "sample.txt", train: str = "train.
     copy = find_longest_copy(text, learnt)
     stride = max(len(learnt) // _PIECES, 1)
     pieces = [learnt[start : start + len(text)] for start in range(0, len(learnt), stride)]
-    usual = [measure_distinct(piece) for piece in pieces if len(piece) == len(text)]
+    usual = [measure_distinct(piece, unit) for piece in pieces if len(piece) == len(text)]
     return {
         "text": text,
-        "distinct": shorten(measure_distinct(text)),
+        "unit": unit,
+        "distinct": shorten(measure_distinct(text, unit)),
         "train_distinct": shorten(sum(usual) / len(usual)) if usual else None,
         "copied": len(copy),
         "copied_text": copy[:_SHOWN_COPY],
     }
 
 
-def measure_distinct(text: str) -> float:
-    """Share of different ones among all groups of four characters, from 0 to 1; 1 for a text too short for one."""
-    groups = [text[start : start + _GROUP] for start in range(len(text) - _GROUP + 1)]
+def measure_distinct(text: str, unit: str = "character") -> float:
+    """Share of different ones among all groups of units, from 0 to 1; 1 for a text too short for one."""
+    units, size = tuple(text.split() if unit == "word" else text), _GROUPS[unit]
+    groups = [units[start : start + size] for start in range(len(units) - size + 1)]
     return len(set(groups)) / len(groups) if groups else 1.0

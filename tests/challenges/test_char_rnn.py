@@ -20,8 +20,9 @@ from PIL import Image
 
 from challenges._generators.dice import Dice
 from challenges._generators.keys import Keys
+from challenges._generators.lexicon import HOUSE
 from challenges._generators.pictures import save_text
-from challenges._generators.stories import TRADES, Story, make_name, tell_story
+from challenges._generators.stories import Story, make_name, tell_story
 from challenges.errors import InvalidSource
 from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_script
 from tests.real_data import needs_files, serve_real_files
@@ -104,7 +105,7 @@ def test_an_ending_is_where_the_story_left_the_thing(stories: list[Story]):
 
 def test_people_are_called_by_their_trade_too(stories: list[Story]):
     later = " ".join(story.text.split("\n")[1] for story in stories)
-    assert all(f"the {trade}" in later or f"The {trade}" in later for trade in TRADES)
+    assert all(f"the {trade}" in later or f"The {trade}" in later for trade in HOUSE.trades)
 
 
 def test_the_vocabulary_is_closed(made: Prepared):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sacrebleu
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -36,6 +37,21 @@ def bernoulli_kl(truth: BOTH, given: BOTH) -> float:
     return float(np.mean(truth * np.log(truth / given) + (1 - truth) * np.log((1 - truth) / (1 - given))))
 
 
+def perplexity(truth: BOTH, given: BOTH) -> float:
+    """Every token by itself, the true one against all others together."""
+    chance = 2.0 ** -torch.repeat_interleave(torch.tensor(given), torch.tensor(truth).long())
+    logits = torch.stack([chance, 1 - chance], dim=1).log()
+    costs = torch.nn.functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))
+    return float(costs.exp())
+
+
+def pair_accuracy(truth: BOTH, given: BOTH) -> float:
+    """Of each pair by itself, the area under its curve."""
+    costs = dict(zip(truth.tolist(), given.tolist(), strict=True))
+    pairs = [(-costs[n], -costs[-n]) for n in costs if n > 0 and -n in costs]
+    return float(np.mean([reference.roc_auc_score([1, 0], pair) for pair in pairs]))
+
+
 REFERENCES: dict[str, Any] = {
     "accuracy": reference.accuracy_score,
     "adjusted_mutual_information": reference.adjusted_mutual_info_score,
@@ -54,6 +70,8 @@ REFERENCES: dict[str, Any] = {
     "log_loss": log_loss,
     "mae": reference.mean_absolute_error,
     "mape": reference.mean_absolute_percentage_error,
+    "pair_accuracy": pair_accuracy,
+    "perplexity": perplexity,
     "pooled_rmse": lambda t, p: reference.root_mean_squared_error(t.ravel(), p.ravel()),
     "r2": reference.r2_score,
     "rank_correlation": lambda t, p: spearmanr(t, p).statistic,
@@ -74,7 +92,7 @@ def make_texts(rng: np.random.Generator, rows: int) -> BOTH:
     return np.array(lines, dtype=object).reshape(2, rows)
 
 
-def make_inputs(  # noqa: C901 - a row for each kind of input
+def make_inputs(  # noqa: C901, PLR0911, PLR0912 - a row for each kind of input
     name: str, rng: np.random.Generator, rows: int
 ) -> tuple[BOTH, BOTH]:
     """Random answers and predictions of the kind that a metric takes; coarse, so that ties happen."""
@@ -97,7 +115,11 @@ def make_inputs(  # noqa: C901 - a row for each kind of input
             return rng.integers(0, 8, rows), np.round(rng.dirichlet(np.ones(8), rows), 1)
         case _, "roc_auc":
             return rng.integers(0, 2, rows), np.round(rng.random(rows), 1)
-        case _, "bits_per_character":
+        case _, "pair_accuracy":
+            numbers = np.where(np.arange(rows) < rows // 2 * 2, np.arange(rows) // 2 + 1, 0)
+            truth = numbers * (-1.0) ** np.arange(rows)
+            return rng.permutation(truth), rng.integers(0, 5, rows).astype(np.float64)
+        case _, "bits_per_character" | "perplexity":
             return rng.integers(1, 300, rows).astype(np.float64), np.round(6 * rng.random(rows), 4)
         case _, "bernoulli_kl":
             pair = 0.01 + 0.98 * np.round(rng.random((2, rows)), 2)
@@ -111,8 +133,10 @@ def make_inputs(  # noqa: C901 - a row for each kind of input
 def make_perfect(name: str, truth: BOTH) -> BOTH:
     if name in ("log_loss", "top_k_accuracy"):
         return np.eye(int(truth.max()) + 2)[truth]
-    if name == "bits_per_character":
+    if name in ("bits_per_character", "perplexity"):
         return np.zeros(len(truth))
+    if name == "pair_accuracy":
+        return -np.sign(truth)
     return truth.astype(np.float64) if name == "roc_auc" or MODULES[name].TAKES == "clusters" else truth
 
 
@@ -240,6 +264,8 @@ def test_the_standard_error_is_that_of_resampling_the_rows(name: str):
         predicted = np.round(rng.normal(truth, 1.0), 1)
     elif name == "kl_divergence":
         truth, predicted = rng.dirichlet([2, 2, 2], rows), rng.dirichlet([2, 2, 2], rows)
+    elif name == "perplexity":
+        truth, predicted = rng.integers(0, 200, rows).astype(np.float64), rng.normal(3, 0.5, rows)
     elif name == "bernoulli_kl":
         truth, predicted = rng.beta(2, 2, rows), rng.beta(2, 2, rows)
     elif name == "direction" or MODULES[name].TAKES == "vectors":
@@ -311,6 +337,15 @@ def test_skill_counts_from_the_simple_forecast():
     assert score(still, still + 1, reference=100.0) == 0.0
     assert not MODULES["skill"].influence(still, still, reference=100.0).any()
     assert not MODULES["pooled_rmse"].influence(still, still).any()
+
+
+def test_rows_without_scored_tokens_or_without_counterpart_count_for_nothing():
+    bits = np.array([2.0, 9.0, 4.0])
+    assert function_of("perplexity")(np.array([10.0, 0.0, 10.0]), bits) == 8.0
+    assert function_of("pair_accuracy")(np.array([1.0, 2.0, -1.0]), bits) == 1.0
+    for name, truth in (("perplexity", np.zeros(3)), ("pair_accuracy", np.array([0.0, 2.0, -1.0]))):
+        with pytest.raises(InvalidSubmission):
+            function_of(name)(truth, bits)
 
 
 def test_a_number_at_the_reference_is_neither_up_nor_down():

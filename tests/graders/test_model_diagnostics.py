@@ -15,6 +15,7 @@ from graders.diagnostics import PublicSide, diagnose
 from graders.loading import LoadedChallenge, make_challenge
 from graders.models.outputs import cost_in_bits, read_outputs
 from graders.models.plan import Plan
+from graders.scoring import BrokenChallenge
 from tests.graders.examples import DIGEST, TEXT, make_manifest
 
 ROWS, TIME, FIRST, SIZE = 60, 40, 8, 5
@@ -23,9 +24,11 @@ LOGITS = RNG.normal(size=(ROWS + 1, TIME, SIZE)).astype(np.float32)
 TARGETS = RNG.integers(0, SIZE, (ROWS + 1, TIME))
 CLASSES = RNG.choice(list("nlp"), (ROWS, TIME))
 CLASSES[0, -1] = "N"
+GROUPS = {"column": "classes", "letters": "ln", "en": ["other", "later"], "zh": ["其他", "后来"]}
 PASSAGE = "One day, a fox met a crow.\nThe crow left."
 TRAIN = "The fox ran. " * 40
-FILES = {"passage.txt": PASSAGE, "pairs.txt": PASSAGE[:21], "train.txt": TRAIN}
+WORDS = "a b\n\n" + "c. " * (TIME - 3)
+FILES = {"passage.txt": PASSAGE, "words.txt": WORDS, "pairs.txt": PASSAGE[:21], "train.txt": TRAIN}
 MODEL = {
     "formats": ["onnx"],
     "inputs": [{"name": "tokens", "dtype": "int64", "shape": [-1, -1], "description": TEXT}],
@@ -42,6 +45,7 @@ def letters_with(name: str, **params: Any) -> LoadedChallenge:
         [{"name": "bits", "type": "number"}],
         {"name": "mae", "direction": "min", "columns": ["bits"], "answer": "characters"},
         kind="onnx",
+        secondary=[{"name": "rmse", "direction": "min", "columns": ["bits"], "answer": "characters"}],
         model=MODEL,
         diagnostics=[{"name": name, "title": TEXT, "params": params}],
     )
@@ -50,6 +54,8 @@ def letters_with(name: str, **params: Any) -> LoadedChallenge:
             "id": range(ROWS),
             "characters": [TIME - FIRST] * ROWS,
             "classes": ["".join(row) for row in CLASSES],
+            "counted": [1.0, 1.0, 0.0, 0.0] * (ROWS // 4),
+            "slice_all": ["all"] * ROWS,
             "side": ["public", "private"] * (ROWS // 2),
         }
     )
@@ -82,6 +88,10 @@ def costs() -> np.ndarray:
 
 
 NAMES = ["positions", "token_classes", "passage"]
+
+
+def test_without_bits_no_group_is_told_of():
+    assert tell(letters_with("token_groups", **GROUPS), Predictions({}, np.empty((0, ROWS)))) is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,6 +132,46 @@ def test_classes_are_means_over_public_tokens_and_rare_ones_are_not_told():
         assert row["rows"] == np.isfinite(chosen).sum()
 
 
+def test_groups_are_those_that_the_challenge_names():
+    told = tell(challenge := letters_with("token_groups", **GROUPS), predictions(challenge))
+    assert told is not None
+    assert [row["name"] for row in told["rows"]] == [{"en": "other", "zh": "其他"}, {"en": "later", "zh": "后来"}]
+    for row, letter in zip(told["rows"], "ln", strict=True):
+        chosen = costs()[0:ROWS:2][np.equal(CLASSES, letter)[::2]]
+        assert row["score"] == pytest.approx(np.nanmean(chosen), abs=1e-4)
+    elsewhere = letters_with("token_groups", **{**GROUPS, "column": "unknown"})
+    assert tell(elsewhere, predictions(elsewhere)) is None
+
+
+@pytest.mark.parametrize(("name", "params"), [("positions", {"step": TIME}), ("token_groups", GROUPS)])
+def test_rows_without_weight_are_left_out(name: str, params: dict[str, Any]):
+    challenge = letters_with(name, weight="counted", **params)
+    one, other = predictions(challenge), predictions(challenge)
+    other.extras["bits"][challenge.answers["counted"].to_numpy() == 0] += 3
+    told = tell(challenge, one)
+    assert told == tell(challenge, other) is not None
+    if name == "positions":
+        assert told is not None
+        assert told["rows"][0]["rows"] == ROWS // 4 * (TIME - FIRST)
+
+
+def test_slices_may_be_scored_by_a_secondary_metric():
+    bits = np.nanmean(costs()[0:ROWS:2], axis=1)
+    for metric, expected in (
+        ("", np.mean(TIME - FIRST - bits)),
+        ("rmse", np.sqrt(np.mean((TIME - FIRST - bits) ** 2))),
+    ):
+        challenge = letters_with("slices", column="slice_all", metric=metric)
+        told = tell(challenge, predictions(challenge))
+        assert told == {
+            **(told or {}),
+            "rows": [{"name": "all", "rows": 30, "score": pytest.approx(expected, abs=1e-4)}],
+        }
+    unknown = letters_with("slices", column="slice_all", metric="mape")
+    with pytest.raises(BrokenChallenge, match="no metric 'mape'"):
+        tell(unknown, predictions(unknown))
+
+
 def test_classes_of_another_source_are_left_out():
     challenge = letters_with("token_classes", column="unknown")
     assert tell(challenge, predictions(challenge)) is None
@@ -148,6 +198,16 @@ def test_a_character_of_two_tokens_costs_what_both_cost():
     assert told["bits"][5:20] == pytest.approx(pairs, abs=0.006)
 
 
+def test_a_passage_of_words_is_told_word_by_word():
+    challenge = letters_with("passage", file="words.txt", unit="word")
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    assert told["text"] == ["a ", "b", "\n", "\n", *["c. "] * (TIME - 3)]
+    assert told["bits"][FIRST + 1 :] == pytest.approx(costs()[ROWS, FIRST:], abs=0.006)
+    with pytest.raises(BrokenChallenge, match="has 11 words"):
+        tell(other := letters_with("passage", unit="word"), predictions(other))
+
+
 def test_without_a_shown_row_there_is_no_passage():
     challenge = letters_with("passage")
     assert tell(challenge, predictions(challenge, shown=0)) is None
@@ -162,6 +222,13 @@ def test_a_sample_is_shown_and_measured():
     assert told["copied"] == 19
     assert told["distinct"] == pytest.approx(28 / 31, abs=1e-4)
     assert told["train_distinct"] == pytest.approx(13 / 31, abs=1e-4)
+
+
+def test_pairs_of_words_are_counted_where_the_unit_is_a_word():
+    challenge = letters_with("text_sample", unit="word")
+    told = tell(challenge, predictions(challenge, sample="the fox ran the fox ran the fox"))
+    assert told is not None
+    assert (told["unit"], told["distinct"]) == ("word", pytest.approx(3 / 7, abs=1e-4))
 
 
 def test_a_long_sample_is_cut_and_its_copy_too():

@@ -38,6 +38,8 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "images", "items": [{"png": "aGk=", "caption": "7"}]},
     {"kind": "positions", "rows": [{"name": "17–32", "rows": 1920, "score": 1.2}]},
     {"kind": "token_classes", "rows": [{"name": "punctuation", "rows": 100, "score": 0.9}]},
+    {"kind": "token_groups", "rows": [{"name": TITLE, "rows": 100, "score": 0.9}]},
+    {"kind": "passage", "text": ["A ", "<b>", "\n"], "bits": [None, 0.02, 9.25]},
     {"kind": "passage", "text": "A <b>\nc", "bits": [None, 0.02, 1.5, 9.25, 3.0, 0.1, 2.2]},
     {
         "kind": "text_sample",
@@ -46,6 +48,15 @@ DIAGNOSTICS: list[dict[str, Any]] = [
         "train_distinct": None,
         "copied": 1,
         "copied_text": "<b>",
+    },
+    {
+        "kind": "text_sample",
+        "unit": "word",
+        "text": "A A",
+        "distinct": 1.0,
+        "train_distinct": 1.0,
+        "copied": 0,
+        "copied_text": "",
     },
     {"kind": "text_sample", "text": "A", "distinct": 1.0, "train_distinct": 0.4, "copied": 0, "copied_text": ""},
     {

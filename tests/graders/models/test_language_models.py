@@ -14,6 +14,7 @@ from challenges.errors import InvalidSubmission, Reason
 from graders.arrangement import Predictions
 from graders.grading import score_side
 from graders.loading import LoadedChallenge
+from graders.metrics.perplexity import perplexity
 from graders.models.outputs import check_outputs, cost_in_bits
 from graders.models.plan import make_plan, spread_positions
 from tests.graders.models.networks import TEXTS, Peeking, Recurrent, to_onnx
@@ -55,6 +56,14 @@ def test_bits_are_those_of_a_second_calculation():
     assert np.allclose(found.columns["bits"], expected.mean(axis=1)[order], atol=1e-5)
     assert np.allclose(found.extras["bits"], expected[order], atol=1e-5)
     assert found.extras["bits"].shape == (LINES, TOKENS - 4)
+
+
+def test_perplexity_is_the_exponential_of_the_cross_entropy():
+    text = torch.tensor(lines().astype(np.int64))
+    logits = Recurrent()(text[:, :-1])[:, 4:]
+    costs = nn.functional.cross_entropy(logits.flatten(0, 1), text[:, 5:].flatten())
+    bits = cost_in_bits(logits.detach().numpy(), text[:, 5:].numpy()).mean(axis=1, dtype=np.float64)
+    assert perplexity(np.full(LINES, TOKENS - 4.0), bits) == pytest.approx(float(costs.exp()), rel=1e-5)
 
 
 def test_outputs_that_sum_to_anything_gain_nothing():
