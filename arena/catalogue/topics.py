@@ -36,6 +36,7 @@ TOPICS = (
     mark("regression"),
     mark("sampling"),
     mark("seq2seq"),
+    mark("style transfer"),
     mark("tabular"),
     mark("text"),
     mark("time series"),

@@ -1,7 +1,11 @@
-"""Where in the plane of two quantities the errors lie: counted over groups of rows, never row by row."""
+"""Where in the plane of two quantities the errors lie: counted over groups of rows, never row by row.
+
+What a challenge's `grade.py` tells of artefacts is drawn item by item: they have no right answer to give away.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +22,11 @@ _ROWS_PER_GROUP = 10
 _MOST_CELLS = 10
 _FEWEST_CELLS = 3
 _ROWS_PER_CELL = 8
+_MOST_POINTS = 200
 
 
-def scatter(side: PublicSide, file: str = "", x: str = "", y: str = "") -> dict[str, Any] | None:
-    """Draw errors over predictions (numbers), or the share of right labels over two features (labels).
+def scatter(side: PublicSide, file: str = "", x: str = "", y: str = "", of: str = "") -> dict[str, Any] | None:
+    """Draw errors over predictions (numbers), the share of right labels over two features (labels), or what is told.
 
     Numbers: public rows are sorted by prediction and cut into up to forty groups of at least ten; a point is a group's
     median prediction and the median of prediction / answer - 1. Labels: the features' plane is cut into three by three
@@ -33,10 +38,14 @@ def scatter(side: PublicSide, file: str = "", x: str = "", y: str = "") -> dict[
         file: For labels: public CSV or Parquet file with the features of the test rows.
         x: For labels: feature on the horizontal axis.
         y: For labels: feature on the vertical axis.
+        of: For artefacts: name of what `grade.py` shows: `x_label`, `y_label` (in both languages) and `points` (x, y).
 
     Returns:
-        `x_label`, `y_label` and `points` of `x`, `y`, `rows` and, for labels, `value`; None with too few rows.
+        `x_label`, `y_label` and `points` of `x`, `y`, `rows` and, for labels, `value`; None with too few rows. Of
+        artefacts, the first two hundred points that are finite, each of one row.
     """
+    if of:
+        return _repeat(side.told(of))
     if side.scorer.module.TAKES == "numbers":
         return _residuals(side)
     scorer = side.label_scorer()
@@ -46,6 +55,12 @@ def scatter(side: PublicSide, file: str = "", x: str = "", y: str = "") -> dict[
     features = side.features(file)
     points = _cells(features[x].to_numpy(), features[y].to_numpy(), inputs[0] == inputs[1])
     return {"x_label": x, "y_label": y, "points": points} if points else None
+
+
+def _repeat(told: dict[str, Any]) -> dict[str, Any] | None:
+    pairs = [(float(x), float(y)) for x, y in told["points"][:_MOST_POINTS]]
+    points = [{"x": shorten(x), "y": shorten(y), "rows": 1} for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
+    return {"x_label": told["x_label"], "y_label": told["y_label"], "points": points} if points else None
 
 
 def _residuals(side: PublicSide) -> dict[str, Any] | None:

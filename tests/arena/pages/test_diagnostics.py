@@ -35,6 +35,7 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "worst_rows", "columns": ["area", "kind"], "rows": [[1.5, "<b>"], [None, "x"]]},
     {"kind": "scatter", "x_label": "length", "y_label": "width", "points": CELLS},
     {"kind": "scatter", "x_label": "price", "y_label": "error / answer", "points": PLAIN},
+    {"kind": "scatter", "x_label": TITLE, "y_label": TITLE, "points": [{"x": 0.5, "y": 0.25, "rows": 1}]},
     {"kind": "images", "items": [{"png": "aGk=", "caption": "7"}]},
     {"kind": "positions", "rows": [{"name": "17–32", "rows": 1920, "score": 1.2}]},
     {"kind": "token_classes", "rows": [{"name": "punctuation", "rows": 100, "score": 0.9}]},

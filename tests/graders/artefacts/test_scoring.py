@@ -134,6 +134,15 @@ def test_values_and_pictures_are_shown_within_bounds():
     assert shown("gallery", {"columns": [NAMES], "rows": []}) == []
 
 
+def test_points_are_shown_one_by_one_within_bounds():
+    labels = {"x_label": NAMES, "y_label": NAMES}
+    points = [(math.nan, 1), (1, math.inf), *((n / 3, -n) for n in range(300))]
+    (told,) = shown("scatter", {**labels, "points": points})
+    assert told["points"][:2] == [{"x": 0.0, "y": 0.0, "rows": 1}, {"x": 0.33333, "y": -1.0, "rows": 1}]
+    assert len(told["points"]) == 198
+    assert shown("scatter", {**labels, "points": []}) == []
+
+
 def test_a_whole_submission_is_graded_and_its_faults_are_its_own(tmp_path: Path):
     def grade_(given: Given, hidden: Hidden, side: Side) -> Graded:  # noqa: ARG001 - as every `grade`
         if given.arrays["mean"].max() > 1:

@@ -1,0 +1,1 @@
+"""style_transfer: repaint forty pictures, each in the manner of another one, without losing what they show."""
