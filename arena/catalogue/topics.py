@@ -39,4 +39,5 @@ TOPICS = (
     mark("time series"),
     mark("translation"),
     mark("unsupervised"),
+    mark("web app"),
 )
