@@ -42,4 +42,5 @@ TOPICS = (
     mark("time series"),
     mark("translation"),
     mark("unsupervised"),
+    mark("web app"),
 )

@@ -122,6 +122,7 @@ def calls_of(path: Path) -> Iterator[str]:
 ENVIRONMENT_READERS = {
     "arena/embedded.py",  # hands a clean environment to the servers it starts
     "arena/settings.py",
+    "challenges/dashboard/baseline.py",  # a participant's service, which is told in the environment where its table is
     "graders/settings.py",
     "graders/guests/service.py",  # gives an app what its challenge says
 }

@@ -143,6 +143,18 @@ def test_points_are_shown_one_by_one_within_bounds():
     assert shown("scatter", {**labels, "points": []}) == []
 
 
+def test_checks_that_failed_are_shown_and_the_others_counted():
+    row = {"group": NAMES, "request": "GET /" + "x" * 400, "what": "revenue", "wrong": NAMES}
+    rows = [row, row | {"wrong": None}]
+    (told,) = shown("checks", {"groups": [{"name": NAMES, "share": 1 / 3}], "rows": rows})
+    assert (told["passed"], told["total"]) == (1, 2)
+    assert told["groups"] == [{"name": NAMES, "share": 0.33333}]
+    assert told["rows"] == [row | {"request": row["request"][:300]}]
+    (told,) = shown("checks", {"groups": [], "rows": rows * 200})
+    assert (len(told["rows"]), told["total"]) == (150, 400)
+    assert shown("checks", {"groups": [], "rows": []}) == []
+
+
 def test_a_whole_submission_is_graded_and_its_faults_are_its_own(tmp_path: Path):
     def grade_(given: Given, hidden: Hidden, side: Side) -> Graded:  # noqa: ARG001 - as every `grade`
         if given.arrays["mean"].max() > 1:
