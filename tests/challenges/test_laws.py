@@ -77,6 +77,13 @@ def test_every_formula_of_a_description_is_drawn(package: Package):
 
 
 @pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
+def test_no_star_is_left_of_what_was_to_be_emphasised(package: Package):
+    """In Chinese, a full stop before the closing stars and a word behind them keep these from being a mark."""
+    for text in package.descriptions.values():
+        assert "*" not in re.sub(r"<(code|pre|math)\b.*?</\1>", "", to_html(text), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 def test_metrics_and_diagnostics_exist_and_agree_with_the_manifest(package: Package):
     manifest = package.manifest
     for metric in (manifest.metric, *manifest.secondary):
