@@ -24,6 +24,10 @@ PATH_FILE = "path.toml"
 DESCRIPTION_FILES = {"en": "description.md", "zh": "description.zh.md"}
 PACKAGE_FILES = ("__init__.py", MANIFEST_FILE, *DESCRIPTION_FILES.values(), "prepare.py", "baseline.py")
 """What every challenge's folder holds."""
+SOLUTION_FILE = "solution.py"
+"""A stronger, documented solution that a challenge's folder may hold, in cells (`# %%`)."""
+NOTEBOOK_FILE = "solution.ipynb"
+"""The same as a notebook, which `prepare` makes of it."""
 
 SECTIONS = {
     "overview": Text("Overview", "概述"),

@@ -149,6 +149,8 @@ class Baseline:
     """The metric it was measured to reach."""
     is_script: bool = False
     """This is what `baseline.py` reaches (a law checks it)."""
+    is_solution: bool = False
+    """This is what `solution.py` reaches, in all its steps; a challenge that has one tells it once."""
     tolerance: float = 0.0
     """How far a fresh installation's data may move the script's score."""
 

@@ -22,11 +22,12 @@ from typing import Any
 import polars as pl
 
 from challenges._generators.keys import Keys
-from challenges.catalogue import MANIFEST_FILE, Package, load_package
+from challenges.catalogue import MANIFEST_FILE, NOTEBOOK_FILE, SOLUTION_FILE, Package, load_package
 from challenges.manifest import SourceFile, Split
 from challenges.messages import DataFile, PrepareJob, PrepareReport
 from challenges.records import dump_record
 from graders.loading import ANSWERS_FILE, DATA_MANIFEST_FILE, PRIVATE, PUBLIC, SIDE_COLUMN
+from graders.notebooks import BrokenScript, make_notebook
 from graders.publishing import Shelves
 from graders.scripts import load_script
 from graders.settings import GraderSettings
@@ -93,8 +94,7 @@ def _make(
     load_script(package.folder, "prepare.py").prepare(raw, public, hidden, keys, job.source)
     progress("split", 0.8)
     _check_files(job.slug, public, hidden)
-    for name in PACKAGE_FILES:
-        shutil.copyfile(package.folder / name, public / name)
+    add_package_files(package.folder, public)
     split_answers(hidden / ANSWERS_FILE, package.manifest.submission.id, package.manifest.split, keys)
     finish_public(public, job.slug)
     manifest = describe(job, package, public, hidden)
@@ -103,6 +103,23 @@ def _make(
     shelves.publish(job.slug, job.dataset, public, hidden)
     progress("done", 1.0)
     return manifest
+
+
+def add_package_files(folder: Path, public: Path) -> None:
+    """Publish the package's own files; a solution comes as a notebook, too.
+
+    Raises:
+        BrokenPackage: The solution is not divided into cells.
+    """
+    for name in PACKAGE_FILES:
+        shutil.copyfile(folder / name, public / name)
+    if (folder / SOLUTION_FILE).is_file():
+        shutil.copyfile(folder / SOLUTION_FILE, public / SOLUTION_FILE)
+        try:
+            notebook = make_notebook((folder / SOLUTION_FILE).read_text(encoding="utf-8"))
+        except BrokenScript as error:
+            raise BrokenPackage(f"{folder.name}: {SOLUTION_FILE}: {error}") from error
+        (public / NOTEBOOK_FILE).write_text(notebook, encoding="utf-8")
 
 
 def split_answers(path: Path, id_column: str, split: Split, keys: Keys) -> None:

@@ -26,6 +26,7 @@ from challenges.messages import DataFile
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
+    "ipynb": "application/x-ipynb+json",
     "json": "application/json",
     "jsonl": "application/x-ndjson",
     "jpg": "image/jpeg",
@@ -33,6 +34,7 @@ CONTENT_TYPES = {
     "npz": "application/x-npz",
     "parquet": "application/vnd.apache.parquet",
     "png": "image/png",
+    "py": "text/x-python; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
     "zip": "application/zip",
 }

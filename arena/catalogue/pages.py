@@ -18,8 +18,8 @@ from arena.deps import Db, get_visitor
 from arena.formatting import format_local
 from arena.markup import to_html
 from arena.rendering import render
-from arena.translations import CHINESE, choose_language
-from challenges.catalogue import SECTIONS, split_sections
+from arena.translations import CHINESE, choose_language, mark
+from challenges.catalogue import NOTEBOOK_FILE, SECTIONS, SOLUTION_FILE, split_sections
 from challenges.records import RecordError
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_visitor)])
@@ -27,6 +27,12 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(get_visitor)])
 DATA_SECTIONS = ("data", "submission")
 """What the data page tells of a description; the overview tells the rest."""
 PREVIEW = "preview.png"
+STARTERS = {
+    "baseline.py": mark("A first solution to read, run and beat."),
+    SOLUTION_FILE: mark("A stronger one, explained step by step; it runs on a processor in minutes, and on a GPU."),
+    NOTEBOOK_FILE: mark("The same as a Jupyter notebook; put it beside the data, and run its cells one by one."),
+}
+"""Programs that come with the data, and what they are; the weakest first."""
 
 Section = tuple[str, str, Markup]
 """Key, heading and body."""
@@ -63,12 +69,14 @@ def frame_of(challenge: Challenge, now: dt.datetime) -> dict[str, Any]:
 
 
 def files_of(challenge: Challenge, now: dt.datetime) -> dict[str, Any]:
-    """The public files, none before the opening; the archive of all of them; a picture of them; where they are from."""
+    """The public files, none before the opening; their archive, picture, programs to start from, and source."""
     files = public_files(challenge.dataset) if has_started(challenge, now) else []
     by_name = {file.name: file for file in files}
     source = manifest_of(challenge).sources.get(challenge.dataset.source) if challenge.dataset else None
     archive = by_name.get(f"{challenge.slug}.zip")
-    return {"files": files, "archive": archive, "preview": by_name.get(PREVIEW), "source": source}
+    starters = [(by_name[name], sentence) for name, sentence in STARTERS.items() if name in by_name]
+    preview = by_name.get(PREVIEW)
+    return {"files": files, "archive": archive, "preview": preview, "starters": starters, "source": source}
 
 
 def read_sections(challenge: Challenge, language: str) -> list[Section]:

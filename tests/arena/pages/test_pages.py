@@ -151,6 +151,24 @@ class TestChallenge:
         assert [page.addresses.count(root + name) for name in ("train.csv", "flowers.zip")] == [1, 2]
         assert "ab" * 32 in client.get(f"/challenges/{flowers.slug}/data").text
 
+    def test_programs_to_start_from_are_offered_in_the_readers_language(self, client: httpx.Client, db: Session):
+        challenge = make_described(db, "solved", make_manifest())
+        names = ("baseline.py", "challenge.toml", "solution.ipynb", "solution.py")
+        make_dataset(db, challenge, files=[{"name": n, "size_bytes": 9, "digest": "cd" * 32} for n in names])
+        page = get(client, "/challenges/solved/data")
+        root = "/api/v1/challenges/solved/files/"
+        counts = {name: page.addresses.count(root + name) for name in names}
+        assert counts == {"baseline.py": 2, "challenge.toml": 1, "solution.ipynb": 2, "solution.py": 2}
+        assert says(page, "solution.py – A stronger one, explained step by step")
+        assert says(
+            get(client, "/challenges/solved/data", Accept_Language="zh-CN"),
+            "solution.ipynb – 同样的内容，做成 Jupyter 笔记本",
+        )
+        assert "starters" in page.ids
+
+    def test_nothing_to_start_from_is_no_empty_list(self, client: httpx.Client, flowers: Challenge):
+        assert "starters" not in get(client, f"/challenges/{flowers.slug}/data").ids
+
     def test_data_in_preparation_is_told(self, client: httpx.Client, db: Session):
         make_described(db, "soon", make_manifest(), state=ChallengeState.PREPARING)
         assert says(get(client, "/challenges/soon/data"), "The data is being prepared.")

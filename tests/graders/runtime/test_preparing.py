@@ -93,6 +93,24 @@ def test_public_and_hidden_files_go_to_their_own_stores(place: Installation):
         }
 
 
+def test_a_solution_is_published_as_a_script_and_as_a_notebook(place: Installation):
+    script = '"""Better."""\n\n# %%\nprint("step 1 of 1")\n'
+    (place.settings.challenges_dir / "sprouts" / "solution.py").write_text(script, encoding="utf-8")
+    report = prepare(place.prepare_job(), place.settings)
+    names = [file.name for file in report.files]
+    assert names[-2:] == ["train.csv", "sprouts.zip"]
+    assert {"solution.py", "solution.ipynb"} <= set(names)
+    public = everything(place.blobs / "public" / "sprouts" / VERSION)
+    assert public["solution.py"].decode() == script
+    assert json.loads(public["solution.ipynb"])["cells"][1]["source"] == ['print("step 1 of 1")']
+
+
+def test_a_solution_that_is_not_in_cells_is_refused(place: Installation):
+    (place.settings.challenges_dir / "sprouts" / "solution.py").write_text("print(1)\n", encoding="utf-8")
+    with pytest.raises(BrokenPackage, match=r"sprouts: solution\.py: the script has no docstring"):
+        prepare(place.prepare_job(), place.settings)
+
+
 def test_only_their_owner_can_read_the_secret_and_the_answers(place: Installation):
     prepare(place.prepare_job(), place.settings)
     for path in (place.vault / "install_secret", place.vault / "sprouts" / VERSION / "answers.parquet"):
