@@ -165,8 +165,8 @@ def _is_nothing(_: Any, response: Response) -> Words | None:
 def _is_refusal(_: Any, response: Response) -> Words | None:
     if response.status // 100 != 4:  # noqa: PLR2004 - the client's fault
         return say(f"status {response.status}, not 400", f"状态码是 {response.status}，不是 400")
-    if not isinstance(response.json, dict) or not isinstance(response.json.get("error"), str):
-        return say("no JSON object with the text `error`", "不是带有文本 `error` 的 JSON 对象")
+    if not isinstance(response.json, dict) or not response.json:
+        return say("no JSON object that says why", "没有说明原因的 JSON 对象")
     return None
 
 

@@ -90,7 +90,8 @@ def test_edge_cases():
     for status in (400, 422):
         assert wrong("refusal", None, {"error": "no"}, status) is None
     assert wrong("refusal", None, {"error": "no"}) == "status 200, not 400"
-    assert "no JSON object" in (wrong("refusal", None, {"error": 1}, 400) or "")
+    assert "no JSON object" in (wrong("refusal", None, {}, 400) or "")
+    assert "no JSON object" in (wrong("refusal", None, ["no"], 400) or "")
     assert (wrong("absent", None, None, 404), wrong("refused method", None, None, 405)) == (None, None)
     assert wrong("absent", None, None, 302) == "status 302, not 404"
     expected = {"revenue": 10.0, "orders": 10}
