@@ -33,6 +33,8 @@ BATCH = 10
 WINDOW = 7
 LUMA = (0.299, 0.587, 0.114)
 STEADY = (0.01**2, 0.03**2)
+SHARPNESS = 20.0
+"""Of the bend at style 0: larger ones are nearer to cutting it off."""
 TINY = 1e-6
 """Keeps roots and quotients away from 0."""
 
@@ -112,7 +114,9 @@ def repaint(contents: Tensor, styles: Tensor, steps: int = STEPS) -> Tensor:
             wanted = patches.describe(styles)
             whole = compare(patches.describe(contents), wanted)
         left = compare(patches.describe(out), wanted) / whole
-        style, content = (1 - (left + TINY).sqrt()).clamp(min=TINY), measure_structure(out, contents).clamp(min=TINY)
+        # a style below 0 is cut off by the score, and must still pull here
+        style = functional.softplus(1 - (left + TINY).sqrt(), beta=SHARPNESS)
+        content = measure_structure(out, contents).clamp(min=TINY)
         score = 2 * style * content / (style + content)
         optimiser.zero_grad()
         (-score.sum()).backward()  # type: ignore[no-untyped-call]
