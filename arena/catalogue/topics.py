@@ -24,6 +24,7 @@ TOPICS = (
     mark("missing values"),
     mark("model file"),
     mark("outliers"),
+    mark("pre-training"),
     mark("probability"),
     mark("PyTorch"),
     mark("recurrent networks"),

@@ -82,6 +82,30 @@ def test_small_groups_and_answers_without_spread_are_not_told(tmp_path: Path):
     assert calibrate(given, tmp_path, np.full(ROWS, 0.5)) is None
 
 
+def test_probabilities_of_labels_are_compared_with_the_labels(tmp_path: Path):
+    """With means so coarse that nobody can count the labels of a group."""
+    label = {"name": "label", "type": "label", "labels": ["0", "1"]}
+    manifest = make_manifest(
+        [label, COLUMN | {"optional_group": "chance"}],
+        {"name": "accuracy", "direction": "max", "columns": ["label"]},
+        diagnostics=[{"name": "calibration", "title": TEXT, "params": {"column": "p", "answer": "label"}}],
+    )
+    labels = (RNG.random(ROWS) < TRUTH).astype(int)
+    answers = pl.DataFrame({"id": IDS, "label": labels, "side": SIDES})
+    challenge = make_challenge(manifest, answers, dataset_digest=DIGEST)
+    sent = answers.select("id", "label").with_columns(p=pl.Series(TRUTH))
+    for table, told in ((sent, True), (sent.drop("p"), False)):
+        table.write_csv(tmp_path / "p.csv")
+        found = grade(job_for(tmp_path / "p.csv"), tmp_path / "p.csv", challenge, shared_box()).diagnostics
+        assert bool(found) == told
+        if told:
+            points = found[0]["points"]
+            assert len(points) == 10
+            assert all(point["y"] == pytest.approx(round(20 * point["y"]) / 20) for point in points)
+            assert all(abs(point["x"] - point["y"]) < 0.3 for point in points)
+            assert points[-1]["y"] - points[0]["y"] > 0.7
+
+
 def test_each_column_is_scored_by_itself(tmp_path: Path):
     days = [{"name": name, "type": "number"} for name in ("one", "two")]
     skill = {"name": "skill", "direction": "max", "columns": ["one", "two"], "params": {"reference": 0.5}}

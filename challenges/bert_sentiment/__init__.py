@@ -1,0 +1,1 @@
+"""Sentiment with BERT: few labelled reviews, many unlabelled ones, and polarity that is composed."""
