@@ -49,7 +49,6 @@ class Reason(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     MISSING_ID = "missing_id"
     UNKNOWN_ID = "unknown_id"
-    TOO_MANY_ROWS = "too_many_rows"
     SCORE_UNDEFINED = "score_undefined"
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
@@ -83,6 +82,7 @@ class Reason(StrEnum):
     MEMBER_NOT_FINITE = "member_not_finite"
     MEMBER_OUT_OF_RANGE = "member_out_of_range"
     PROGRAM_FAILED = "program_failed"
+    TOO_MANY_ROWS = "too_many_rows"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -114,7 +114,6 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE_ID: "Row {row}: id `{value}` appears more than once. Give each id once.",
     Reason.MISSING_ID: "Id `{value}` is missing. Give one row for every id of the sample submission.",
     Reason.UNKNOWN_ID: "Row {row}: id `{value}` is not in the sample submission. Remove the row.",
-    Reason.TOO_MANY_ROWS: "Id `{value}` has {found} rows; at most {limit} are taken. Keep the surest ones.",
     Reason.SCORE_UNDEFINED: "The metric has no finite value for these predictions: {problem}.",
     Reason.TIMED_OUT: "Grading took more than {limit_seconds} s and was stopped.",
     Reason.OUT_OF_MEMORY: "Grading needed more than {limit_bytes} bytes of memory and was stopped.",
@@ -192,6 +191,7 @@ SENTENCES: dict[Reason, str] = {
         "The program failed on a trial, before it had been told anything hidden: {problem}. "
         "Run it on the practice material of this challenge first."
     ),
+    Reason.TOO_MANY_ROWS: "Id `{value}` has {found} rows; at most {limit} are taken. Keep the surest ones.",
 }
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 
