@@ -71,7 +71,10 @@ class ProvenanceOut(BaseModel):
     grader_version: str
     device: str
     seed: int = Field(description="Of the bootstrap that gives the standard error.")
-    seconds: float = Field(description="How long grading took.")
+    seconds: float | None = Field(
+        default=None,
+        description="How long grading took; null for programs, which could tell something by it.",
+    )
 
 
 class SubmissionRow(BaseModel):
@@ -134,7 +137,7 @@ class SubmissionOut(SubmissionRow):
         return cls(
             **_facts_of(submission, challenge, language, now),
             diagnostics=submission.diagnostics,
-            provenance=_provenance_of(submission),
+            provenance=_provenance_of(submission, challenge),
             queue_position=place.position,
             expected_wait_seconds=place.seconds,
         )
@@ -204,11 +207,13 @@ def links_of(submission: Submission) -> LinksOut:
     )
 
 
-def _provenance_of(submission: Submission) -> ProvenanceOut | None:
-    """What participants may know of it: not the grader's name, nor how much memory it has."""
+def _provenance_of(submission: Submission, challenge: Challenge) -> ProvenanceOut | None:
+    """What participants may know of it: not the grader's name, nor how much memory it has, nor a program's time."""
     if submission.status not in (Status.SCORED, Status.REJECTED) or not submission.provenance:
         return None
     known = {name: submission.provenance[name] for name in ProvenanceOut.model_fields if name in submission.provenance}
+    if manifest_of(challenge).program is not None:
+        known.pop("seconds", None)
     return ProvenanceOut(**known)
 
 

@@ -149,10 +149,12 @@ def take_leaves(expressions: dict[str, NDArray[Any]], what: str, place: int) -> 
 
 def ask(messages: Sequence[Message]) -> Dialogue[list[Message] | None]:
     """Tell one expression after the other; None where there is no autograd.py."""
-    replies = []
+    replies: list[Message] = []
     for message in messages:
         reply = yield message
         if reply.note.get("has_module") is not True:
+            if replies:  # it was there a moment ago
+                raise ProgramFailed("misbehaved")
             return None
         replies.append(reply)
     return replies

@@ -161,7 +161,8 @@ def _check_python(members: dict[str, bytes], program: ProgramSpec) -> None:
         try:
             if name in members:
                 compile(members[name], name, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:  # ValueError: a zero byte
+        # ValueError: a zero byte; LookupError: an encoding that nobody knows; the others: what is nested too deeply
+        except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 0
             found = say(Phrase.NO_PYTHON, row=line, said=cite(getattr(error, "msg", error), 100))
             faults.add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ CHARTS = ("svg", "canvas", "img")
 MOST = 200
 """Charts, tables and marked texts that are told."""
 _MOST_EXTERNAL = 10
+_DEEPEST = 500
+"""Elements within each other that are told apart."""
 _CHARACTERS = 200
 _LOADING = {"src", "href", "srcset", "poster", "data", "action"}
 """Attributes by which a page loads something, or sends something away; links to read are no loading."""
@@ -22,8 +25,10 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 def read_page(text: str) -> Page:
     """Read a page; what is broken in it is read as far as it goes."""
     reader = _Reader()
-    reader.feed(text)
-    reader.close()
+    # the parser of the standard library raises whatever it likes on what is no HTML
+    with suppress(Exception):
+        reader.feed(text)
+        reader.close()
     return Page(
         title=" ".join(reader.title.split())[:_CHARACTERS],
         language=reader.language[:_CHARACTERS],
@@ -71,7 +76,7 @@ class _Reader(HTMLParser):
         if given.get("data-kpi"):
             takes = f"kpi {given['data-kpi']}"
             self.marked.setdefault(given["data-kpi"], "")
-        if tag not in _VOID:
+        if tag not in _VOID and len(self._open) < _DEEPEST:
             self._open.append((tag, takes))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -24,12 +24,14 @@ TOLD_BYTES = 16 << 20
 """Most that all responses together may tell."""
 JSON_BYTES = 1 << 20
 """Largest body that is read as JSON."""
-PAGE_BYTES = 2 << 20
+PAGE_BYTES = 1 << 19
 """Largest body that is read as HTML."""
 _HEAD_BYTES = 1 << 16
 _DEEPEST = 8
 _MOST_VALUES = 20_000
 _LARGEST_EXACT = 2**53
+_LEAST_BYTES = 200
+"""What a response takes of which only the status is told."""
 _TOLD = "told"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\r\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?\r\n")
@@ -89,7 +91,7 @@ def read_json(body: bytes) -> Any:
 def dump_responses(responses: list[Response]) -> dict[str, NDArray[Any]]:
     """Arrays of a frame; what does not fit is told as read by nobody."""
     told: list[str] = []
-    left = TOLD_BYTES - 1000
+    left = TOLD_BYTES - 1000 - _LEAST_BYTES * len(responses)
     for response in responses:
         record = asdict(_Told(response.status, response.content_type, response.page)) | {"json": response.json}
         text = json.dumps(record, ensure_ascii=True, allow_nan=False)

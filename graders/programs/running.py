@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenges._generators.programs import ProgramFailed
-from challenges.errors import InvalidSubmission, Reason
 from graders.boxing import THREADS, SandboxFailed
 from graders.programs.folder import lay_out, remove
 from graders.sandbox import Bounds, End
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 WALL_FACTOR = 3
 """Seconds on the clock for each second of processor time: other runs share the machine."""
+SHARE = 0.9
+"""Of the time of a submission, for all runs of its program together; the rest is for what is done with them."""
 SAID_BYTES = 4000
 """The end of what a program wrote to stderr that is told."""
 LEFT = "left"
@@ -70,32 +71,22 @@ class Running:
         """What the next run may take.
 
         Raises:
-            InvalidSubmission: TIMED_OUT: no time is left.
+            ProgramFailed: `wall`: no time is left. Not a refusal, which would cost nothing and tell a bit of what is
+                hidden: what was not run in time is worth what a run is worth that failed.
         """
-        seconds = min(self.check_time(), float(WALL_FACTOR * self.program.run_seconds))
-        return Bounds(seconds, self.program.run_seconds, self.limits.memory_bytes, result_bytes, threads=THREADS)
-
-    def check_time(self) -> float:
-        """Seconds that are left for all runs together.
-
-        Raises:
-            InvalidSubmission: TIMED_OUT: none.
-        """
-        left = self.began + self.limits.grade_seconds - time.monotonic()
+        left = self.began + SHARE * self.limits.grade_seconds - time.monotonic()
         if left <= 0:
-            raise InvalidSubmission.because(Reason.TIMED_OUT, limit_seconds=self.limits.grade_seconds)
-        return left
+            raise ProgramFailed(End.WALL.value)
+        seconds = min(left, float(WALL_FACTOR * self.program.run_seconds))
+        return Bounds(seconds, self.program.run_seconds, self.limits.memory_bytes, result_bytes, threads=THREADS)
 
     def failure(self, outcome: Outcome) -> ProgramFailed:
         """What it means that a run ended before its work was done.
 
         Raises:
-            InvalidSubmission: TIMED_OUT: the time of the whole submission is over.
             SandboxFailed: The run could not lock itself in.
         """
         if outcome.end is End.SANDBOX_ERROR:
             raise SandboxFailed(outcome.stderr.decode(errors="replace")[:1000])
-        if outcome.end is End.WALL:
-            self.check_time()
         said = outcome.stderr[-SAID_BYTES:].decode(errors="replace") if self.is_trial else ""
         return ProgramFailed(LEFT if outcome.end is End.DONE else outcome.end.value, said)

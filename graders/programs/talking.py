@@ -36,7 +36,6 @@ class Talking(Running):
 
         Raises:
             ProgramFailed: It ended, or was ended, before the dialogue did.
-            InvalidSubmission: TIMED_OUT: the time of the whole submission is over.
             SandboxFailed: It could not be locked in.
         """
         course = _Course(dialogue)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from challenges._generators.programs import ProgramFailed, Request, Visit
+from challenges._generators.programs import ProgramFailed, Request, Response, Visit
+from challenges.errors import InvalidSubmission
 from challenges.programs import APP_FILE
 from graders.boxing import check_end
 from graders.guests import service
@@ -15,12 +16,12 @@ from graders.programs.asking import Door, Raw, Visitor
 from graders.programs.responses import TOLD_BYTES, load_responses
 from graders.programs.running import FLAVOURS, LEFT, SILENT, Running
 from graders.sandbox import Bounds, Profile, Run
+from graders.sandbox.frames import BrokenFrame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from challenges._generators.programs import Response
 
 FILES = ".files"
 """Folder of what the grader adds: no path of a participant's begins with a point."""
@@ -46,7 +47,6 @@ class Visiting(Running):
 
         Raises:
             ProgramFailed: It did not answer at all.
-            InvalidSubmission: TIMED_OUT: the time of the whole submission is over.
             SandboxFailed: It could not be locked in.
         """
         with uninterrupted():  # what is made here is cleared up, whenever the time of the job is over
@@ -100,15 +100,22 @@ class Visiting(Running):
         )
 
     def _read(self, answers: list[Raw]) -> list[Response]:
-        """What the answers say, read in the sandbox as everything that a participant made."""
+        """What the answers say, read in the sandbox as everything that a participant made; nothing where it failed.
+
+        A reader that was taken over, or kept busy, by what a service answered must not refuse the submission: that
+        would be a word for free about tables that nobody else has seen.
+        """
         sizes = [len(raw.content) if raw.is_whole else 0 for raw in answers]
         bounds = Bounds(_READ_SECONDS, 2 * _READ_SECONDS, _READ_MEMORY, TOLD_BYTES + (1 << 17))
         with tempfile.TemporaryFile() as file:
             file.write(b"".join(raw.content for raw in answers if raw.is_whole))
             file.flush()
             outcome = self.sandbox.run(Run("responses", {"sizes": sizes}, bounds, files=[file.fileno()]))
-        frame = check_end(outcome, replace(self.limits, grade_seconds=_READ_SECONDS, memory_bytes=_READ_MEMORY))
-        return load_responses(frame, [raw.seconds for raw in answers])
+        seconds = [raw.seconds for raw in answers]
+        try:
+            return load_responses(check_end(outcome, self.limits), seconds)
+        except (BrokenFrame, InvalidSubmission):
+            return [Response(seconds=taken) for taken in seconds]
 
 
 def fill_in(value: str, places: Mapping[str, Path]) -> str:

@@ -148,6 +148,9 @@ class ForkServer:
             error = ServerGone("it ended in the middle of a run")
         except ServerGone as gone:
             error = gone
+        else:
+            if run.turns > 1 or run.stop >= 0:  # half a conversation cannot be held again: the job is, as a whole
+                raise error
         log.warning("no fork server; a fresh process is used", flavour=run.flavour, error=str(error))
         self._drop(run.flavour)
         return Fresh(self.uid, landlock_abi=self.landlock_abi).run(run)

@@ -132,7 +132,7 @@ class Watch:
                     self._stop(End.DONE)
                 elif descriptor == self.child.inputs:
                     self._stream()
-                else:
+                elif descriptor in self._open:  # what was closed a moment ago may still be told of
                     # the parts of a frame come one behind the other: no need to be woken for each
                     while self._take(descriptor) and descriptor == self.child.result and not self._frames.is_between:
                         pass

@@ -32,12 +32,10 @@ SPECIMENS = [
     for specimen in import_module(f"graders.kinds.{kind}").specimens()
     if specimen.reason is not None
 ]
-FORMATS = (
-    "Arrow CSV GIF HDF JPEG JSON Keras Lines NumPy ONNX Office PDF PNG Parquet PyTorch Python RAR SQLite TorchScript"
-)
+FORMATS = "Arrow COCO CSV GIF HDF JPEG JSON Keras Lines NumPy ONNX Office PDF PNG Parquet PyTorch Python RAR SQLite"
 NAMES = set(
-    f"{FORMATS} GPU NaN UTF buffer bzip csv deflated gzip id inf npy npz pickle protocol safetensors softmax stored "
-    "xz zip zlib zstd".split()
+    f"{FORMATS} TorchScript GPU NaN UTF buffer bzip csv deflated gzip id inf npy npz pickle protocol safetensors "
+    "softmax stored xz zip zlib zstd".split()
 )
 """Of formats and the like, as Chinese text writes them."""
 WORD = re.compile(r"[A-Za-z]{2,}")

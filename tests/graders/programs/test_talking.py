@@ -148,11 +148,26 @@ def test_it_cannot_read_what_is_not_its_own(tmp_path: Path):
 
 
 def test_the_time_of_a_submission_is_bounded_over_all_its_runs():
-    with talking("import time\ndef double(x):\n    time.sleep(0.7)\n    return x", grade_seconds=1) as program:
+    """What was not run in time has failed: a refusal would cost nothing, and tell a bit of what is hidden."""
+    with talking("import time\ndef double(x):\n    time.sleep(1)\n    return x", grade_seconds=2) as program:
         program.talk(ask([1.0]), 1)
-        with pytest.raises(InvalidSubmission) as raised:
-            program.talk(ask([1.0]), 1)
-    assert raised.value.faults[0].reason is Reason.TIMED_OUT
+        for _ in range(2):
+            with pytest.raises(ProgramFailed) as raised:
+                program.talk(ask([1.0]), 1)
+            assert raised.value.end == "wall"
+
+
+def test_a_program_that_hangs_up_while_it_is_answered_is_no_error_of_the_graders():
+    """Room in the pipe is told of in the same moment as a message to which nothing can be replied any more."""
+    flood = "import os\nfor _ in range(250): answer({})\nanswer({})\nos.close(5)\nanswer({})"
+
+    def speak() -> Dialogue[None]:
+        for _ in range(600):
+            yield Message({}, {"x": np.zeros(600)})
+
+    for _ in range(8):
+        with talking(DOUBLE, flood) as program, pytest.raises(ProgramFailed):
+            program.talk(speak(), 600)
 
 
 def test_a_job_whose_time_is_over_leaves_nothing():

@@ -103,3 +103,20 @@ def test_what_is_sent_is_what_arrives():
     members = {"solution.py": some.GOOD, "a/b.bin": bytes(range(256)), "empty": b""}
     note, arrays = dump_members(members)
     assert load_members(Frame(json.loads(json.dumps(note)), arrays), ASK) == members
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "big5", "shift_jis", "cp1252", "ascii", "utf-8"])
+def test_python_may_be_written_in_other_encodings(encoding: str, tmp_path: Path):
+    path = tmp_path / "solution.py"
+    path.write_bytes(f"# -*- coding: {encoding} -*-\ndef double(x):\n    return 2 * x\n".encode(encoding))
+    manifest = some.make_manifest("code", "solution.py")
+    assert list(open_program(Upload(path, "solution.py"), manifest, shared_sandbox())) == ["solution.py"]
+
+
+@pytest.mark.parametrize("source", [b"# -*- coding: klingon -*-\n", b"x = " + b"1+" * 20_000 + b"1"])
+def test_python_that_cannot_be_compiled_is_refused_as_such(source: bytes, tmp_path: Path):
+    path = tmp_path / "solution.py"
+    path.write_bytes(source)
+    with pytest.raises(InvalidSubmission) as raised:
+        open_program(Upload(path, "solution.py"), some.make_manifest("code", "solution.py"), shared_sandbox())
+    assert raised.value.faults[0].reason is Reason.WRONG_MEMBER

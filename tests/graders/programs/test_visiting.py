@@ -218,3 +218,19 @@ def test_a_failing_trial_tells_the_apps_own_error():
     with pytest.raises(InvalidSubmission) as raised, visiting("import flaskk") as service:
         try_program(service, some.try_visiting)
     assert "No module named 'flaskk'" in str(raised.value)
+
+
+def test_answers_that_fill_all_there_is_are_read_as_far_as_they_go():
+    """Each answer that does not fit any more is told by its status; all together must fit as well."""
+    large = "body = body\n    if path == '/large': body = b'\"' + b'x' * 1_000_000 + b'\"'"
+    found = answer(large, *["/large"] * 16, *["/small"] * 48, run_seconds=20)
+    assert [response.status for response in found] == [200] * 64
+    assert found[0].json == "x" * 1_000_000
+
+
+def test_what_is_no_page_does_not_end_the_reader():
+    pages = "{'/odd': b'<![foo[', '/digits': b'&#' + b'9' * 5000}"
+    odd = f"if path in (pages := {pages}): kind, body = 'text/html', pages[path]"
+    found = answer(odd, "/odd", "/digits", "/ok")
+    assert [response.status for response in found] == [200, 200, 200]
+    assert found[2].json == {}
