@@ -104,10 +104,12 @@ class Examples:
         self.names = {category["id"]: category["name"] for category in told["categories"]}
         self.pictures = load_pictures(data, [image["file_name"] for image in told["images"]])
         places = {image["id"]: place for place, image in enumerate(told["images"])}
+        scales = {image["id"]: (SIDE / image["width"], SIDE / image["height"]) for image in told["images"]}
         self.boxes = torch.zeros(len(places), GRID, GRID, 4)
         self.classes = torch.full((len(places), GRID, GRID), -1)
         for thing in sorted(told["annotations"], key=lambda thing: -thing["area"]):
-            x, y, width, height = thing["bbox"]
+            across, down = scales[thing["image_id"]]
+            x, y, width, height = (size * scale for size, scale in zip(thing["bbox"], (across, down) * 2, strict=True))
             column, row = (round((start + size / 2) / STRIDE) for start, size in ((x, width), (y, height)))
             cells = (places[thing["image_id"]], slice(max(row - 1, 0), row + 1), slice(max(column - 1, 0), column + 1))
             self.boxes[cells] = torch.tensor([x, y, x + width, y + height], dtype=torch.float32)
