@@ -159,8 +159,10 @@ class Workshop:
         package = load_package(packages / slug)
         dataset = f"{source}-v{package.manifest.version}-1"
         with alone(self.folder / f"{installation}-{slug}.lock"):
-            (place / "vault").mkdir(parents=True, exist_ok=True)
-            (place / "vault" / "install_secret").write_bytes(secret)
+            with alone(self.folder / f"{installation}.lock"):  # another process may read it just now
+                (place / "vault").mkdir(parents=True, exist_ok=True)
+                if not (place / "vault" / "install_secret").exists():
+                    (place / "vault" / "install_secret").write_bytes(secret)
             report = prepare(PrepareJob("d", slug, dataset, source, package.digest), settings)
         return Prepared(package, settings, dataset, report)
 

@@ -148,7 +148,6 @@ def leave_traces(world: World) -> None:
         # which parts of a file are in memory: a run that empties some and another that asks have a letter box
         attempt("forgetting a library", os.posix_fadvise, library.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         attempt("asking what is in memory", os.preadv, library.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
-        attempt("reading ahead", system, "readahead", library.fileno(), 0, 4096)
         attempt("lease", fcntl.fcntl, library, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         now = Path(os.__file__).stat()
         attempt("times of a library", lambda: os.utime(os.__file__, ns=(now.st_atime_ns, now.st_mtime_ns)))
