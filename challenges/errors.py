@@ -81,8 +81,8 @@ class Reason(StrEnum):
     WRONG_MEMBER = "wrong_member"
     MEMBER_NOT_FINITE = "member_not_finite"
     MEMBER_OUT_OF_RANGE = "member_out_of_range"
-    PROGRAM_FAILED = "program_failed"
     TOO_MANY_ROWS = "too_many_rows"
+    PROGRAM_FAILED = "program_failed"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -187,11 +187,11 @@ SENTENCES: dict[Reason, str] = {
     Reason.WRONG_MEMBER: "The archive's `{member}` is {found}; it must be {expected}.",
     Reason.MEMBER_NOT_FINITE: "The archive's `{member}` holds {value} at {place}; every number must be finite.",
     Reason.MEMBER_OUT_OF_RANGE: "The archive's `{member}` holds {value} at {place}; it must lie in {expected}.",
+    Reason.TOO_MANY_ROWS: "Id `{value}` has {found} rows; at most {limit} are taken. Keep the surest ones.",
     Reason.PROGRAM_FAILED: (
         "The program failed on a trial, before it had been told anything hidden: {problem}. "
         "Run it on the practice material of this challenge first."
     ),
-    Reason.TOO_MANY_ROWS: "Id `{value}` has {found} rows; at most {limit} are taken. Keep the surest ones.",
 }
 """English sentence for each reason; `str.format` with the fault's facts. Translated by the web's catalogues."""
 
