@@ -46,6 +46,17 @@ class ProgramSpec:
     libraries: str = "numpy"
     """What is loaded before a run starts: `numpy` or `torch`. Everything that is installed can be imported."""
 
+    @property
+    def lone(self) -> str:
+        """The one required Python file, which may be uploaded without an archive; empty where there is none such."""
+        required = [file.name for file in self.files if file.required]
+        return required[0] if len(required) == 1 and required[0].endswith(".py") else ""
+
+    @property
+    def endings(self) -> list[str]:
+        """Of the files that may be uploaded."""
+        return [".zip", ".py"] if self.lone else [".zip"]
+
 
 def check_program(program: ProgramSpec) -> None:
     """Raise RecordError where fields contradict each other."""
@@ -57,12 +68,6 @@ def check_program(program: ProgramSpec) -> None:
     _require(program.most_files >= len(names), "program.most_files must not be less than the files that are asked for")
     _require(program.run_seconds > 0, "program.run_seconds must be positive")
     _require(program.libraries in LIBRARIES, f"program.libraries must be one of {', '.join(LIBRARIES)}")
-
-
-def lone_file(program: ProgramSpec) -> str:
-    """The one required Python file, which may be uploaded without an archive; empty where there is none such."""
-    required = [file.name for file in program.files if file.required]
-    return required[0] if len(required) == 1 and required[0].endswith(".py") else ""
 
 
 def _require(holds: bool, problem: str) -> None:

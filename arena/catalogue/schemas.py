@@ -20,7 +20,6 @@ from arena.catalogue.timeline import Phase, phase_of
 from arena.formatting import format_local
 from arena.translations import CHINESE
 from challenges.manifest import Baseline, Column, ColumnType, Direction, Manifest, Metric
-from challenges.programs import lone_file
 
 
 class MetricOut(BaseModel):
@@ -93,10 +92,9 @@ class SubmissionFormat(BaseModel):
 
 def formats_of(manifest: Manifest) -> list[str]:
     """File formats of tables, kinds of models, or those of artefacts and programs."""
-    if manifest.artefacts is not None:
-        return [ending.removeprefix(".") for ending in manifest.artefacts.endings]
-    if manifest.program is not None:
-        return ["zip", "py"] if lone_file(manifest.program) else ["zip"]
+    made = manifest.artefacts or manifest.program
+    if made is not None:
+        return [ending.removeprefix(".") for ending in made.endings]
     return manifest.submission.formats if manifest.model is None else manifest.model.formats
 
 

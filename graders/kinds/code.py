@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from challenges.programs import HARNESS_FILE
 from graders.kinds import Reading, Specimen, Upload
 from graders.programs import specimens as programs_to_try
-from graders.programs.opening import open_program, program_of, try_program
+from graders.programs.opening import make_program, recognise
 from graders.programs.talking import Talking
 
 if TYPE_CHECKING:
     from graders.loading import LoadedChallenge
     from graders.sandbox import Mechanism
-
-
-def recognise(head: bytes, filename: str) -> bool:
-    """Whether a file may be an archive of programs, or a program."""
-    return head.startswith(b"PK") or filename.endswith(".py")
 
 
 def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device: str = "cpu") -> Reading:  # noqa: ARG001
@@ -33,12 +29,8 @@ def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device:
         InvalidSubmission: The file is not what the challenge takes, or the program does not work.
         BrokenChallenge: The package cannot try it.
     """
-    manifest = challenge.manifest
-    members = open_program(upload, manifest, sandbox)
-    harness = challenge.read_package(HARNESS_FILE)
-    program = Talking(members, program_of(manifest), manifest.limits, sandbox, upload.path.parent, harness=harness)
-    try_program(program, challenge.try_out)
-    return Reading(program=program)
+    make = partial(Talking, harness=challenge.read_package(HARNESS_FILE))
+    return Reading(program=make_program(upload, challenge.manifest, sandbox, make, challenge.try_out))
 
 
 def specimens() -> list[Specimen]:
@@ -46,11 +38,15 @@ def specimens() -> list[Specimen]:
 
     def read_specimen(upload: Upload, sandbox: Mechanism) -> Talking:
         manifest = programs_to_try.make_manifest("code", "solution.py")
-        members = open_program(upload, manifest, sandbox)
-        program = Talking(
-            members, program_of(manifest), manifest.limits, sandbox, harness=programs_to_try.HARNESS.encode()
+        return make_program(
+            upload,
+            manifest,
+            sandbox,
+            partial(Talking, harness=programs_to_try.HARNESS.encode()),
+            programs_to_try.try_talking,
         )
-        try_program(program, programs_to_try.try_talking)
-        return program
 
     return [Specimen(*case, read_specimen) for case in programs_to_try.code()]
+
+
+__all__ = ["read", "recognise", "specimens"]

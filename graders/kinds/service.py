@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING
 
 from graders.kinds import Reading, Specimen, Upload
 from graders.programs import specimens as programs_to_try
-from graders.programs.opening import open_program, program_of, try_program
+from graders.programs.opening import make_program, recognise
 from graders.programs.visiting import Visiting
 
 if TYPE_CHECKING:
     from graders.loading import LoadedChallenge
     from graders.sandbox import Mechanism
-
-
-def recognise(head: bytes, filename: str) -> bool:
-    """Whether a file may be an archive of programs, or a program."""
-    return head.startswith(b"PK") or filename.endswith(".py")
 
 
 def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device: str = "cpu") -> Reading:  # noqa: ARG001
@@ -32,11 +27,7 @@ def read(upload: Upload, challenge: LoadedChallenge, sandbox: Mechanism, device:
         InvalidSubmission: The file is not what the challenge takes, or the service does not work.
         BrokenChallenge: The package cannot try it.
     """
-    manifest = challenge.manifest
-    members = open_program(upload, manifest, sandbox)
-    program = Visiting(members, program_of(manifest), manifest.limits, sandbox, upload.path.parent)
-    try_program(program, challenge.try_out)
-    return Reading(program=program)
+    return Reading(program=make_program(upload, challenge.manifest, sandbox, Visiting, challenge.try_out))
 
 
 def specimens() -> list[Specimen]:
@@ -44,9 +35,9 @@ def specimens() -> list[Specimen]:
 
     def read_specimen(upload: Upload, sandbox: Mechanism) -> Visiting:
         manifest = programs_to_try.make_manifest("service", "app.py")
-        members = open_program(upload, manifest, sandbox)
-        program = Visiting(members, program_of(manifest), manifest.limits, sandbox)
-        try_program(program, programs_to_try.try_visiting)
-        return program
+        return make_program(upload, manifest, sandbox, Visiting, programs_to_try.try_visiting)
 
     return [Specimen(*case, read_specimen) for case in programs_to_try.service()]
+
+
+__all__ = ["read", "recognise", "specimens"]

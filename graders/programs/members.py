@@ -11,7 +11,7 @@ import numpy as np
 
 from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.phrases import Code, Phrase, Words, say
-from challenges.programs import PATH_PATTERN, lone_file
+from challenges.programs import PATH_PATTERN
 from graders.artefacts.opening import (
     ZIP_STARTS,
     check_dangers,
@@ -56,7 +56,7 @@ def find_members(content: bytes, ask: Ask) -> dict[str, bytes]:
         raise InvalidSubmission.because(Reason.EMPTY_FILE)
     if content.startswith(ZIP_STARTS):
         members = _open(content, ask)
-    elif (name := lone_file(ask.program)) and ask.filename.endswith(".py"):
+    elif (name := ask.program.lone) and ask.filename.endswith(".py"):
         members = {name: content}
     else:
         raise InvalidSubmission.because(
@@ -105,7 +105,7 @@ def _most_bytes(ask: Ask) -> int:
 
 
 def _expected(program: ProgramSpec) -> Words | Code:
-    name = lone_file(program)
+    name = program.lone
     return say(Phrase.EITHER, first=say(Phrase.ZIP), second=Code(f"`{name}`")) if name else say(Phrase.ZIP)
 
 

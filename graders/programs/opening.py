@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from challenges._generators.programs import ProgramFailed
 from challenges.errors import InvalidSubmission, Reason
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SAID_CHARACTERS = 300
 
+Made = TypeVar("Made", bound="Running")
+
 
 def program_of(manifest: Manifest) -> ProgramSpec:
     """What a challenge takes.
@@ -50,6 +52,37 @@ def open_program(upload: Upload, manifest: Manifest, sandbox: Mechanism) -> dict
         bounds = bounds_of(manifest.limits, frame_bytes(ask))
         outcome = sandbox.run(Run("programs", dump_record(ask), bounds, files=[file.fileno()]))
     return read_answer(outcome, manifest.limits, lambda frame: load_members(frame, ask))
+
+
+def recognise(head: bytes, filename: str) -> bool:
+    """Whether a file may be an archive of programs, or a program."""
+    return head.startswith(b"PK") or filename.endswith(".py")
+
+
+def make_program(
+    upload: Upload,
+    manifest: Manifest,
+    sandbox: Mechanism,
+    make: Callable[..., Made],
+    try_out: Callable[[Any], None] | None,
+) -> Made:
+    """Open an upload in the sandbox, and try the program where nothing is hidden.
+
+    Args:
+        upload: The file; the program's are laid out beside it.
+        manifest: Says what it must hold.
+        sandbox: Where it is opened and run.
+        make: `Talking` or `Visiting`.
+        try_out: The package's.
+
+    Raises:
+        InvalidSubmission: The file is not what the challenge takes, or the program does not work.
+        BrokenChallenge: The package cannot try it.
+    """
+    members = open_program(upload, manifest, sandbox)
+    program = make(members, program_of(manifest), manifest.limits, sandbox, upload.path.parent)
+    try_program(program, try_out)
+    return program
 
 
 def open_here(content: bytes, filename: str, manifest: Manifest) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from challenges.catalogue import load_package
 from challenges.errors import InvalidManifest
-from challenges.programs import ProgramFile, ProgramSpec, check_program, lone_file
+from challenges.programs import ProgramFile, ProgramSpec, check_program
 from challenges.records import RecordError
 from challenges.rules import check_manifest
 from challenges.texts import Text
@@ -39,9 +39,9 @@ def test_what_a_table_must_not_say(program: ProgramSpec, problem: str):
 
 
 def test_a_lone_file_is_the_only_required_one_in_python():
-    assert lone_file(ProgramSpec([FILE, ProgramFile("x.py", TEXT, required=False)])) == "solution.py"
-    assert lone_file(ProgramSpec([FILE, ProgramFile("x.py", TEXT)])) == ""
-    assert lone_file(ProgramSpec([ProgramFile("model.json", TEXT)])) == ""
+    assert ProgramSpec([FILE, ProgramFile("x.py", TEXT, required=False)]).lone == "solution.py"
+    assert ProgramSpec([FILE, ProgramFile("x.py", TEXT)]).lone == ""
+    assert ProgramSpec([ProgramFile("model.json", TEXT)]).lone == ""
 
 
 def test_the_table_goes_with_its_kinds():
