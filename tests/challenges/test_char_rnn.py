@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -196,7 +195,6 @@ def test_the_baseline_sends_a_text_with_its_model_and_warns_of_nothing(made: Pre
         check=False,
         capture_output=True,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,7 +97,6 @@ def test_the_cells_run_in_order_beside_the_data_and_what_they_write_is_scored(so
         text=True,
         check=False,
         cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     assert f"step {STEPS} of {STEPS}" in done.stdout

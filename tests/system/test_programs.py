@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import httpx
 import pytest
 
 from graders.artefacts.archives import Member, pack
-from tests.installation import ROOT, Installation
-from tests.system.test_whole_way import PASSWORD, command_line, download, register, token_on, wait_until_final
+from tests.installation import Installation
+from tests.system.test_whole_way import PASSWORD, command_line, download_baseline, register, token_on, wait_until_final
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("installation")]
 
@@ -23,13 +21,7 @@ SLUG = "optimizers"
 @pytest.fixture
 def archive(installation: Installation, tmp_path: Path) -> Path:
     """What the baseline makes of the downloaded files."""
-    installation.wait_until_open(SLUG)
-    with httpx.Client(base_url=f"{installation.url}/api/v1", timeout=60) as client:
-        download(client, SLUG, tmp_path)
-    out = tmp_path / "submission.zip"
-    script = ROOT / "challenges" / SLUG / "baseline.py"
-    subprocess.run([sys.executable, str(script), "--data", str(tmp_path), "--out", str(out)], check=True)
-    return out
+    return download_baseline(installation, SLUG, tmp_path, ".zip")
 
 
 def test_by_api_with_score_and_diagnostics(installation: Installation, archive: Path):

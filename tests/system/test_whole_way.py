@@ -69,9 +69,17 @@ def download(client: httpx.Client, slug: str, to: Path) -> None:
         (to / file["name"]).write_bytes(client.get(f"/challenges/{slug}/files/{file['name']}").content)
 
 
-def make_predictions(slug: str, data: Path) -> Path:
+def download_baseline(installation: Installation, slug: str, to: Path, ending: str) -> Path:
+    """What the challenge's own baseline makes of its files, downloaded as a participant downloads them."""
+    installation.wait_until_open(slug)
+    with httpx.Client(base_url=f"{installation.url}/api/v1", timeout=60) as client:
+        download(client, slug, to)
+    return make_predictions(slug, to, ending)
+
+
+def make_predictions(slug: str, data: Path, ending: str = ".csv") -> Path:
     """What the challenge's own baseline predicts from the downloaded files."""
-    out = data / "submission.csv"
+    out = data / f"submission{ending}"
     script = ROOT / "challenges" / slug / "baseline.py"
     subprocess.run([sys.executable, str(script), "--data", str(data), "--out", str(out)], check=True, cwd=data)
     return out
