@@ -128,6 +128,18 @@ class Split:
 
 
 @dataclass(frozen=True)
+class SecondaryThresholds:
+    """What levels ask of a secondary metric, beside the score; a level that is not named asks for nothing."""
+
+    passing: float | None = None
+    """As `passing` below, in the secondary metric's unit."""
+    good: float | None = None
+    """As `good` below."""
+    excellent: float | None = None
+    """As `excellent` below."""
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """Scores that earn a level, in the metric's unit."""
 
@@ -137,6 +149,8 @@ class Thresholds:
     """What a decent solution reaches."""
     excellent: float
     """What a strong solution reaches."""
+    secondary: dict[str, SecondaryThresholds] = field(default_factory=dict)
+    """What levels ask for besides, by the name of a secondary metric."""
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,19 @@ def _check_columns(manifest: Manifest) -> None:
 
 def _check_thresholds(manifest: Manifest) -> None:
     levels = manifest.thresholds
-    ordered = [levels.passing, levels.good, levels.excellent]
-    descending = manifest.metric.direction is Direction.MIN
-    _require(
-        ordered == sorted(ordered, reverse=descending),
-        "thresholds must go from passing to excellent in the metric's direction",
-    )
+    _check_order([levels.passing, levels.good, levels.excellent], manifest.metric.direction, "thresholds")
+    secondary = {metric.name: metric for metric in manifest.secondary}
+    for name, asked in levels.secondary.items():
+        place = f"thresholds.secondary.{name}"
+        _require(name in secondary, f"{place}: there is no secondary metric of that name")
+        named = [value for value in (asked.passing, asked.good, asked.excellent) if value is not None]
+        _require(bool(named), f"{place} must name a level")
+        _check_order(named, secondary[name].direction, place)
+
+
+def _check_order(levels: list[float], direction: Direction, place: str) -> None:
+    ordered = sorted(levels, reverse=direction is Direction.MIN)
+    _require(levels == ordered, f"{place} must go from passing to excellent in the metric's direction")
 
 
 def _require(holds: bool, problem: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from challenges._generators.grading import Graded, Hidden, Side
+    from challenges._generators.grading import Graded, Hidden, Marked, Side
     from challenges.manifest import Manifest, Metric
     from graders.settings import GraderSettings
 
@@ -74,6 +74,8 @@ class LoadedChallenge:
     """Of the package's `grade.py`, for challenges that take artefacts or programs."""
     try_out: Callable[[Any], None] | None = None
     """Of the package's `grade.py`, for challenges that take programs: tries one where nothing is hidden."""
+    mark: Callable[[str, str], list[Marked] | None] | None = None
+    """Of the package's `grade.py`, for challenges that take models: marks the sentences of a text after its prompt."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What diagnostics have read, in the order of the public rows."""
 
@@ -221,11 +223,13 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         read_package=lambda name: (folder / name).read_bytes(),
         read_hidden=lambda name: check(name, read_blob(vault_url, name)),
     )
-    if not package.manifest.is_scored_by_package:
-        return replace(challenge, hidden_files=sorted(promised))
+    challenge = replace(challenge, hidden_files=sorted(promised))
+    if not (folder / GRADE_FILE).is_file():
+        return challenge
     script = load_script(folder, GRADE_FILE)
-    try_out = script.try_out if package.manifest.program else None
-    return replace(challenge, hidden_files=sorted(promised), grade=script.grade, try_out=try_out)
+    if not package.manifest.is_scored_by_package:
+        return replace(challenge, mark=script.mark)
+    return replace(challenge, grade=script.grade, try_out=script.try_out if package.manifest.program else None)
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:

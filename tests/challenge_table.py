@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from challenges.catalogue import Package, find_packages, load_stages
-from challenges.manifest import Direction
+from challenges.manifest import Direction, Manifest
 from tests.bench.prepare import MEGABYTES_TARGET, SECONDS_TARGET, load_current
 from tests.manifest_table import join_cells
 
@@ -52,13 +52,23 @@ def rows() -> Iterator[tuple[str, ...]]:
 def describe(package: Package, chapter: str) -> tuple[str, ...]:
     """Everything of a line that the manifest says."""
     manifest = package.manifest
-    levels = manifest.thresholds
     baseline = next((known.score for known in manifest.baselines if known.is_script), None)
     title = f"[{manifest.title.en}](../challenges/{package.slug}/description.md)"
     arrow = "↑" if manifest.metric.direction is Direction.MAX else "↓"
-    scores = (baseline, levels.passing, levels.good, levels.excellent)
-    told = (NONE if score is None else f"{score:.{manifest.metric.decimals}f}" for score in scores)
-    return title, chapter, manifest.kind, f"`{manifest.metric.name}` {arrow}", *told
+    first = NONE if baseline is None else f"{baseline:.{manifest.metric.decimals}f}"
+    levels = (describe_level(manifest, level) for level in ("passing", "good", "excellent"))
+    return title, chapter, manifest.kind, f"`{manifest.metric.name}` {arrow}", first, *levels
+
+
+def describe_level(manifest: Manifest, level: str) -> str:
+    """What a level asks for: a score, and perhaps something of secondary metrics."""
+    told = [f"{getattr(manifest.thresholds, level):.{manifest.metric.decimals}f}"]
+    for metric in manifest.secondary:
+        asked = getattr(manifest.thresholds.secondary.get(metric.name), level, None)
+        if asked is not None:
+            sign = "≥" if metric.direction is Direction.MAX else "≤"
+            told.append(f"`{metric.name}` {sign} {asked:.{metric.decimals}f}")
+    return " and ".join(told)
 
 
 def compose() -> str:

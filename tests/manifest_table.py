@@ -25,6 +25,7 @@ TABLES = {
     "Column": "`[[submission.columns]]`",
     "Split": "`[split]`",
     "Thresholds": "`[thresholds]`",
+    "SecondaryThresholds": "`[thresholds.secondary.NAME]`",
     "Limits": "`[limits]`",
     "Baseline": "`[[baselines]]`",
     "ModelSpec": "`[model]`",

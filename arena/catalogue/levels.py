@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
-from challenges.manifest import Direction, Manifest
+from challenges.manifest import Direction, Manifest, Metric
+
+_ALMOST = 0.9
+"""What a step to a level counts at most while something that the level asks for besides is missing."""
 
 
 class Level(StrEnum):
@@ -16,38 +21,73 @@ class Level(StrEnum):
     EXCELLENT = "excellent"
 
 
-def levels_of(manifest: Manifest) -> list[tuple[Level, float]]:
-    """The levels of a challenge with the score that each asks for, the highest first."""
-    asked = manifest.thresholds
-    return [(Level.EXCELLENT, asked.excellent), (Level.GOOD, asked.good), (Level.PASSING, asked.passing)]
+class Asked(NamedTuple):
+    """What a level asks for."""
+
+    level: Level
+    score: float
+    besides: list[tuple[Metric, float]]
+    """Secondary metrics and what they must reach too."""
+
+    def is_earned(self, manifest: Manifest, score: float, secondary: Mapping[str, float]) -> bool:
+        """Whether a submission with these scores reaches the level."""
+        return _reaches(manifest.metric, score, self.score) and not self.missing(secondary)
+
+    def missing(self, secondary: Mapping[str, float]) -> list[tuple[Metric, float]]:
+        """What the level asks for besides and these scores do not reach."""
+        return [
+            (metric, asked)
+            for metric, asked in self.besides
+            if metric.name not in secondary or not _reaches(metric, secondary[metric.name], asked)
+        ]
 
 
-def level_of(manifest: Manifest, score: float | None) -> Level | None:
-    """The highest level that a score earns, or None."""
+def levels_of(manifest: Manifest) -> list[Asked]:
+    """The levels of a challenge, the highest first."""
+    return [
+        Asked(
+            level,
+            getattr(manifest.thresholds, level),
+            [
+                (metric, asked)
+                for metric in manifest.secondary
+                if metric.name in manifest.thresholds.secondary
+                and (asked := getattr(manifest.thresholds.secondary[metric.name], level)) is not None
+            ],
+        )
+        for level in reversed(Level)
+    ]
+
+
+def level_of(manifest: Manifest, score: float | None, secondary: Mapping[str, float]) -> Level | None:
+    """The highest level that a submission earns with its score and its secondary metrics, or None."""
     if score is None:
         return None
-    return next((level for level, asked in levels_of(manifest) if _reaches(manifest, score, asked)), None)
+    return next((asked.level for asked in levels_of(manifest) if asked.is_earned(manifest, score, secondary)), None)
 
 
-def share_of_way(manifest: Manifest, score: float | None) -> float:
-    """How much of the way to `excellent` a score has come, between 0 and 1.
+def share_of_way(manifest: Manifest, score: float | None, secondary: Mapping[str, float]) -> float:
+    """How much of the way to `excellent` a submission has come, between 0 and 1.
 
-    The way starts at the weakest baseline. Each level is a third of it, however close in score the last ones lie.
+    The way starts at the weakest baseline. Each level is a third of it, however close in score the last ones lie, and
+    no third is whole while something is missing that its level asks for besides.
     """
     if score is None:
         return 0.0
     worst = min if manifest.metric.direction is Direction.MAX else max
-    asked = [score for _, score in reversed(levels_of(manifest))]
-    start = worst([asked[0], *(baseline.score for baseline in manifest.baselines)])
-    thirds = [_share(manifest, score, low, high) for low, high in pairwise([start, *asked])]
-    return sum(thirds) / len(thirds)
+    levels = levels_of(manifest)[::-1]
+    start = worst([levels[0].score, *(baseline.score for baseline in manifest.baselines)])
+    ways = pairwise([start, *(asked.score for asked in levels)])
+    thirds = [_share(manifest.metric, score, low, high) for low, high in ways]
+    most = [_ALMOST if asked.missing(secondary) else 1.0 for asked in levels]
+    return sum(map(min, thirds, most)) / len(thirds)
 
 
-def _share(manifest: Manifest, score: float, low: float, high: float) -> float:
+def _share(metric: Metric, score: float, low: float, high: float) -> float:
     if low == high:
-        return float(_reaches(manifest, score, high))
+        return float(_reaches(metric, score, high))
     return min(1.0, max(0.0, (score - low) / (high - low)))
 
 
-def _reaches(manifest: Manifest, score: float, asked: float) -> bool:
-    return score >= asked if manifest.metric.direction is Direction.MAX else score <= asked
+def _reaches(metric: Metric, score: float, asked: float) -> bool:
+    return score >= asked if metric.direction is Direction.MAX else score <= asked

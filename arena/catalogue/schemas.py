@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from arena.catalogue.artefacts import ArtefactsOut
 from arena.catalogue.datasets import public_files
 from arena.catalogue.files import content_type_of
+from arena.catalogue.levels import Level, levels_of
 from arena.catalogue.manifests import manifest_of
 from arena.catalogue.modelling import ModelOut
 from arena.catalogue.models import Challenge, Dataset
@@ -124,6 +125,19 @@ class LevelsOut(BaseModel):
     passing: float
     good: float
     excellent: float
+    secondary: dict[str, dict[Level, float]] = Field(
+        description="What levels ask for besides: by the name of a secondary metric, then by level."
+    )
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """The levels of a challenge."""
+        levels = levels_of(manifest)
+        secondary = {
+            name: {asked.level: value for asked in levels for metric, value in asked.besides if metric.name == name}
+            for name in manifest.thresholds.secondary
+        }
+        return cls(**{asked.level.value: asked.score for asked in levels}, secondary=secondary)
 
 
 class DatasetOut(BaseModel):
@@ -188,7 +202,7 @@ class ChallengeDetail(ChallengeOut):
     def of(cls, challenge: Challenge, language: str, now: dt.datetime) -> Self:
         """The challenge in a language, at a moment."""
         manifest = manifest_of(challenge)
-        asked, limits = manifest.thresholds, manifest.limits
+        limits = manifest.limits
         return cls(
             **_facts_of(challenge, manifest, language, now),
             language="zh" if language == CHINESE else "en",
@@ -197,7 +211,7 @@ class ChallengeDetail(ChallengeOut):
             limits=LimitsOut(
                 upload_bytes=limits.upload_bytes, per_day=limits.per_day, grade_seconds=limits.grade_seconds
             ),
-            levels=LevelsOut(passing=asked.passing, good=asked.good, excellent=asked.excellent),
+            levels=LevelsOut.of(manifest),
             baselines=[BaselineOut.of(baseline, language) for baseline in manifest.baselines],
             secondary=[MetricOut.of(metric, language) for metric in manifest.secondary],
         )

@@ -37,16 +37,18 @@ class Entry:
     phase: Phase
     best: Standing | None = None
     """The reader's standing on the public board."""
+    secondary: dict[str, float] = field(default_factory=dict)
+    """Secondary metrics of the submission that stands there."""
 
     @property
     def level(self) -> Level | None:
         """The level the reader has reached."""
-        return level_of(self.manifest, self.best.score if self.best else None)
+        return level_of(self.manifest, self.best.score if self.best else None, self.secondary)
 
     @property
     def way(self) -> float:
         """How much of the way to `excellent` the reader has come, 0 to 1."""
-        return share_of_way(self.manifest, self.best.score if self.best else None)
+        return share_of_way(self.manifest, self.best.score if self.best else None, self.secondary)
 
     @property
     def texts(self) -> list[str]:
@@ -100,7 +102,7 @@ def list_steps(session: Session, challenges_dir: Path, user: User | None, now: d
     """The path: each stage that has challenges, in order, with the reader's own standings."""
     own = _own_standings(session, user) if user else {}
     entries = [
-        Entry(challenge, manifest_of(challenge), phase_of(challenge, now), own.get(challenge.slug))
+        Entry(challenge, manifest_of(challenge), phase_of(challenge, now), *own.get(challenge.slug, ()))
         for challenge in list_challenges(session)
     ]
     stages = [*_stages(challenges_dir), Stage("", Text("More", "更多"), 0)]
@@ -159,15 +161,17 @@ def _result(standing: Standing, challenge: Challenge) -> Result:
     )
 
 
-def _own_standings(session: Session, user: User) -> dict[str, Standing]:
+def _own_standings(session: Session, user: User) -> dict[str, tuple[Standing, dict[str, float]]]:
+    """The reader's standings with the secondary metrics of what stands there, by challenge."""
     query = (
-        select(Team.slug, Standing)
+        select(Team.slug, Standing, Submission.public_secondary)
         .join(Membership, Membership.team_id == Team.id)
         .join(Challenge, Challenge.slug == Team.slug)
         .join(Standing, (Standing.team_id == Team.id) & (Standing.dataset_id == Challenge.dataset_id))
+        .join(Submission, Submission.id == Standing.submission_id)
         .where(Membership.user_id == user.id, Standing.board == Board.PUBLIC)
     )
-    return dict(session.execute(query).all())
+    return {slug: (standing, secondary) for slug, standing, secondary in session.execute(query)}
 
 
 def _suits(step: Step, entry: Entry, wish: Wish) -> bool:

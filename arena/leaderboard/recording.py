@@ -29,8 +29,10 @@ SUBMISSIONS = table(
     column("created_at"),
     column("public_score"),
     column("public_error"),
+    column("public_secondary"),
     column("private_score"),
     column("private_error"),
+    column("private_secondary"),
     column("costs"),
 )
 """The submissions by name: their feature lies above this one, which reads a few of their columns."""

@@ -18,7 +18,7 @@ from arena.formatting import format_iso
 from arena.leaderboard.models import Board, Standing
 from arena.leaderboard.recording import SUBMISSIONS, sort_key_of
 from arena.leaderboard.service import BoardPage, RankedRow, TeamHistory
-from challenges.manifest import Manifest
+from challenges.manifest import Manifest, Metric
 from challenges.texts import Text
 
 Costs = dict[str, float]
@@ -33,6 +33,8 @@ class Marker:
     score: float
     level: Level | None = None
     baseline: Text | None = None
+    besides: list[tuple[Metric, float]] = field(default_factory=list)
+    """Secondary metrics that the level asks for too."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Beside:
     """Its standard error."""
     costs: Costs = field(default_factory=dict)
     """What the model costs, where models are sent."""
+    secondary: dict[str, float] = field(default_factory=dict)
+    """Secondary metrics of the same side."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def lines_of(page: BoardPage, manifest: Manifest, beside: dict[UUID, Beside]) ->
     A marker above the first row is told on the first page, one below the last row on the last page.
     """
     direction = manifest.metric.direction
-    rows = [Row(row, beside.get(row.team_id, Beside()), share_of_way(manifest, row.score)) for row in page.rows]
+    rows = [_row(row, beside.get(row.team_id, Beside()), manifest) for row in page.rows]
     lines: list[Row | Marker] = []
     waiting = markers_of(manifest)
     for position, row in enumerate(rows):
@@ -74,9 +78,13 @@ def lines_of(page: BoardPage, manifest: Manifest, beside: dict[UUID, Beside]) ->
     return [*lines, *waiting] if page.page == page.pages else lines
 
 
+def _row(row: RankedRow, beside: Beside, manifest: Manifest) -> Row:
+    return Row(row, beside, share_of_way(manifest, row.score, beside.secondary))
+
+
 def markers_of(manifest: Manifest) -> list[Marker]:
     """Levels and baselines, the best first; of equal ones the level stands higher."""
-    markers = [Marker(score, level=level) for level, score in levels_of(manifest)]
+    markers = [Marker(asked.score, level=asked.level, besides=asked.besides) for asked in levels_of(manifest)]
     markers += [Marker(baseline.score, baseline=baseline.name) for baseline in manifest.baselines]
     return sorted(markers, key=lambda marker: sort_key_of(marker.score, manifest.metric.direction))
 
@@ -98,12 +106,13 @@ def _read_beside(session: Session, dataset_id: UUID | None, board: Board, teams:
     if dataset_id is None:
         return {}
     s = SUBMISSIONS.c
+    of_side = (s.public_error, s.public_secondary) if board is Board.PUBLIC else (s.private_error, s.private_secondary)
     query = (
-        select(Standing.team_id, s.public_error if board is Board.PUBLIC else s.private_error, s.costs)
+        select(Standing.team_id, *of_side, s.costs)
         .join(SUBMISSIONS, s.id == Standing.submission_id)
         .where(Standing.dataset_id == dataset_id, Standing.board == board, Standing.team_id.in_(teams))
     )
-    return {team: Beside(error, costs) for team, error, costs in session.execute(query)}
+    return {team: Beside(error, costs, secondary) for team, error, secondary, costs in session.execute(query)}
 
 
 def followed(page: BoardPage) -> list[UUID]:

@@ -123,8 +123,8 @@ def _measure(submission: Submission, challenge: Challenge) -> dict[str, Any]:
     manifest = manifest_of(challenge)
     score = submission.public_score if submission.status is Status.SCORED else None
     return {
-        "level": level_of(manifest, score),
-        "ladder": ladder_of(score, manifest),
+        "level": level_of(manifest, score, submission.public_secondary),
+        "ladder": ladder_of(score, submission.public_secondary, manifest),
         "is_current": submission.dataset_id == challenge.dataset_id,
     }
 

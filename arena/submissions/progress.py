@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from arena.catalogue.levels import Level, levels_of
 from arena.formatting import format_iso
-from challenges.manifest import Direction, Manifest
+from challenges.manifest import Direction, Manifest, Metric
 from challenges.texts import Text
 
 
@@ -21,6 +21,8 @@ class Rung:
     level: Level | None = None
     baseline: Text | None = None
     is_reached: bool = False
+    besides: list[tuple[Metric, float]] = field(default_factory=list)
+    """Secondary metrics that a level asks for too."""
 
     @property
     def is_own(self) -> bool:
@@ -28,12 +30,20 @@ class Rung:
         return self.level is None and self.baseline is None
 
 
-def ladder_of(score: float | None, manifest: Manifest) -> list[Rung]:
+def ladder_of(score: float | None, secondary: Mapping[str, float], manifest: Manifest) -> list[Rung]:
     """Levels, baselines and one's own score, the best first; where they are equal, one's own stands above."""
     if score is None:
         return []
     sign = -1 if manifest.metric.direction is Direction.MAX else 1
-    rungs = [Rung(asked, level=level, is_reached=sign * score <= sign * asked) for level, asked in levels_of(manifest)]
+    rungs = [
+        Rung(
+            asked.score,
+            level=asked.level,
+            is_reached=asked.is_earned(manifest, score, secondary),
+            besides=asked.besides,
+        )
+        for asked in levels_of(manifest)
+    ]
     rungs += [
         Rung(known.score, baseline=known.name, is_reached=sign * score <= sign * known.score)
         for known in manifest.baselines

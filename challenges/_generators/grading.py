@@ -1,11 +1,13 @@
-"""What a challenge's `grade.py` is given and what it returns: the whole interface of challenges that take artefacts.
+"""What a challenge's `grade.py` is given and what it returns.
 
-def grade(given: Given, hidden: Hidden, side: Side) -> Graded: ...
+def grade(given: Given, hidden: Hidden, side: Side) -> Graded: ...       where artefacts are taken
+def mark(prompt: str, text: str) -> list[Marked] | None: ...             where models are taken that write texts
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -68,3 +70,23 @@ def grade_mean(values: NDArray[np.float64], **others: Any) -> Graded:
     """
     score = float(values.mean())
     return Graded(score, influence=values - score, **others)
+
+
+class Mark(StrEnum):
+    """What a reader says of a sentence."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    """It contradicts what was told before."""
+    STRANGE = "strange"
+    """Nobody speaks so in this world."""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A sentence with what a reader says of it."""
+
+    text: str
+    mark: Mark
+    why: dict[str, str] | None = None
+    """What is wrong, in `en` and `zh`; it may tell only what stands in the text itself."""

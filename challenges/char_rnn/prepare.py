@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 import polars as pl
 from numpy.typing import NDArray
 
 from challenges._generators.dice import Dice
 from challenges._generators.keys import Keys
+from challenges._generators.models import save_language_model
 from challenges._generators.pictures import PALETTE, Pieces, save_text
 from challenges._generators.stories import Story, tell_story
 from challenges.errors import InvalidSource
@@ -88,7 +88,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     (public / "train.txt").write_bytes(corpus.train.encode())
     (public / "passage.txt").write_bytes(shown.text.encode())
     (public / "vocab.json").write_bytes(json.dumps(vocabulary, ensure_ascii=False).encode() + b"\n")
-    (public / "sample_model.onnx").write_bytes(make_sample_model())
+    save_language_model(public / "sample_model.onnx", SIZE)
     if corpus.preview:
         save_text(public / "preview.png", corpus.preview)
     rows = sorted(zip(keys.ids(len(asked)), asked, strict=True))
@@ -118,18 +118,6 @@ def encode(text: str, corpus: Corpus) -> NDArray[np.uint8]:
     if corpus.tokens_per_character == 1:
         return numbers.astype(np.uint8)
     return np.stack(np.divmod(numbers, SIZE), 1).ravel().astype(np.uint8)
-
-
-def make_sample_model() -> bytes:
-    """A model that knows nothing: a table of zeros, in which each token looks up its row of logits."""
-    table = onnx.numpy_helper.from_array(np.zeros((SIZE, SIZE), dtype=np.float32), "table")
-    tokens = onnx.helper.make_tensor_value_info("tokens", onnx.TensorProto.INT64, ["rows", "time"])
-    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["rows", "time", SIZE])
-    node = onnx.helper.make_node("Gather", ["table", "tokens"], ["logits"])
-    graph = onnx.helper.make_graph([node], "sample", [tokens], [logits], [table])
-    versions = [onnx.helper.make_opsetid("", 17)]
-    model = onnx.helper.make_model(graph, opset_imports=versions, ir_version=8)
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 def write_stories(keys: Keys) -> Corpus:

@@ -4,8 +4,8 @@ It has the parts of GPT-2 (2019): an embedding for each word and one for each pl
 small network, each behind a layer normalisation and beside a path that goes straight through, and at the end the words'
 embedding again, which turns what was found into a score (logit) for each word. Yet it is tiny: 2 blocks of width 96.
 
-    python baseline.py --data gpt2_coherence --out model.onnx             trains, and writes a model to submit
-    python baseline.py --data gpt2_coherence --out model.onnx --sample    ... and model.zip: the model with a text of it
+    python baseline.py --data gpt2_coherence --out model.onnx            trains, and writes a model to submit
+    python baseline.py --data gpt2_coherence --out model.onnx --write    ... and model.zip: the model with texts of it
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ LENGTH = 128
 STEPS = 600
 ROWS = 8
 LEARNING_RATE = 5e-3
-SAMPLE_WORDS = 300
+MOST_WORDS = 120
+"""Of a text that the network writes."""
 TEMPERATURE = 0.8
 END, UNKNOWN = "<|endoftext|>", "<unk>"
 
@@ -106,14 +107,22 @@ def train(network: Network, tokens: torch.Tensor, device: str, steps: int) -> No
             print(f"step {step}: perplexity {math.exp(loss.item()):.1f} on this piece")
 
 
-def write_text(network: Network, vocabulary: Vocabulary) -> str:
-    """Let the network write: draw each next token from its probabilities, and show it what was drawn."""
-    written = [vocabulary[END]]
+def go_on(network: Network, vocabulary: Vocabulary, prompt: str) -> str:
+    """Let the network write: draw each next token from its probabilities, and show it what was drawn, until END."""
+    begun = [vocabulary[END], *encode(prompt, vocabulary).tolist()]
+    written = list[int]()
     with torch.no_grad():
-        for _ in range(SAMPLE_WORDS):
-            logits = network(torch.tensor([written[-LENGTH:]]))[0, -1]
+        while len(written) < MOST_WORDS and written[-1:] != [vocabulary[END]]:
+            logits = network(torch.tensor([(begun + written)[-LENGTH:]]))[0, -1]
             written.append(int(torch.multinomial((logits / TEMPERATURE).softmax(dim=-1), 1)))
-    return decode(written[1:], vocabulary)
+    return decode(written, vocabulary).strip()
+
+
+def write_texts(network: Network, vocabulary: Vocabulary, prompts: Path) -> str:
+    """A text for each line of `prompts.jsonl`, in the same form."""
+    rows = [json.loads(line) for line in prompts.read_text(encoding="utf-8").splitlines()]
+    texts = [{"id": row["id"], "text": go_on(network, vocabulary, row["text"])} for row in rows]
+    return "".join(json.dumps(text) + "\n" for text in texts)
 
 
 def export(network: Network, out: Path) -> None:
@@ -133,7 +142,7 @@ def export(network: Network, out: Path) -> None:
         )
 
 
-def main(data: Path, out: Path, steps: int = STEPS, *, with_sample: bool = False) -> None:
+def main(data: Path, out: Path, steps: int = STEPS, *, writes: bool = False) -> None:
     """Learn from `train.txt`, and write a model."""
     torch.manual_seed(0)
     vocabulary: Vocabulary = json.loads((data / "vocab.json").read_text(encoding="utf-8"))
@@ -144,13 +153,13 @@ def main(data: Path, out: Path, steps: int = STEPS, *, with_sample: bool = False
     network.to("cpu")
     export(network, out)
     print(f"wrote {out}: {sum(weights.numel() for weights in network.parameters()):,} weights")
-    if with_sample:
-        text, bundle = write_text(network, vocabulary), out.with_suffix(".zip")
-        out.with_name("sample.txt").write_text(text, encoding="utf-8")
+    if writes:
+        texts, bundle = write_texts(network, vocabulary, data / "prompts.jsonl"), out.with_suffix(".zip")
+        out.with_name("generations.jsonl").write_text(texts, encoding="utf-8")
         with zipfile.ZipFile(bundle, "w") as archive:
             archive.write(out, "model.onnx")
-            archive.writestr("sample.txt", text)
-        print(f"wrote {bundle}: the model, and a text of {SAMPLE_WORDS} words that it wrote")
+            archive.writestr("generations.jsonl", texts)
+        print(f"wrote {bundle}: the model, and what it wrote after each line of prompts.jsonl")
 
 
 if __name__ == "__main__":
@@ -158,6 +167,6 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True, help="folder with train.txt and vocab.json")
     parser.add_argument("--out", type=Path, required=True, help="model to write, such as model.onnx")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of training")
-    parser.add_argument("--sample", action="store_true", help="let the model write a text too, and zip both")
+    parser.add_argument("--write", action="store_true", help="let the model go on telling the prompts, and zip both")
     arguments = parser.parse_args()
-    main(arguments.data, arguments.out, arguments.steps, with_sample=arguments.sample)
+    main(arguments.data, arguments.out, arguments.steps, writes=arguments.write)

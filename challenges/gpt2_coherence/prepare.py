@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
 import polars as pl
 
+from challenges._generators.consistency import split_words
 from challenges._generators.dice import Dice
 from challenges._generators.keys import Keys
 from challenges._generators.lexicon import VILLAGE
+from challenges._generators.models import save_language_model
 from challenges._generators.pictures import PALETTE, Pieces, save_text
 from challenges._generators.stories import Story, make_name, tell_story
 from challenges.errors import InvalidSource
@@ -35,6 +36,10 @@ TOLD_SHARES = (0.08, 0.35, 1.0)
 """Of stories whose last thing was carried never, once, more often to another room, so many are told: else hardly any
 would be hard to follow."""
 PUBLIC_SHARE = 0.3
+PROMPTS = 50
+"""Beginnings that a model may go on telling."""
+PROMPT_WORDS = 32
+"""Of a beginning that is taken from an article."""
 ARTICLE_ROWS = 400
 HIDDEN_SHARE = 0.2
 """Of the articles of the real source."""
@@ -88,6 +93,8 @@ class Corpus(NamedTuple):
     lines: list[str]
     """Tokens with spaces between them."""
     passages: list[Passage]
+    prompts: list[str]
+    """Beginnings of further texts, tokens with spaces between them."""
     preview: Pieces
 
 
@@ -106,9 +113,11 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     shown, *asked = corpus.passages
     (public / "train.txt").write_bytes("".join(f"{line}\n" for line in corpus.lines).encode())
     (public / "passage.txt").write_bytes(re.sub(rf" ?{re.escape(END)} ?", "\n", " ".join(shown.tokens)).encode())
+    prompts = [json.dumps({"id": f"p{number:02}", "text": text}) for number, text in enumerate(corpus.prompts, 1)]
+    (public / "prompts.jsonl").write_bytes("".join(f"{line}\n" for line in prompts).encode())
     write_json(public / "vocab.json", vocabulary)
     write_json(public / "tokenizer.json", describe_tokenizer(vocabulary))
-    (public / "sample_model.onnx").write_bytes(make_sample_model())
+    save_language_model(public / "sample_model.onnx", SIZE)
     if corpus.preview:
         save_text(public / "preview.png", corpus.preview)
     answers = make_answers(asked, keys)
@@ -179,24 +188,6 @@ def describe_tokenizer(vocabulary: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def make_sample_model() -> bytes:
-    """A model that knows nothing: each token looks up a zero, to which the same logits are added, all of them zeros."""
-    constants = [
-        onnx.numpy_helper.from_array(np.zeros((SIZE, 1), dtype=np.float32), "table"),
-        onnx.numpy_helper.from_array(np.zeros(SIZE, dtype=np.float32), "frequencies"),
-    ]
-    tokens = onnx.helper.make_tensor_value_info("tokens", onnx.TensorProto.INT64, ["rows", "time"])
-    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["rows", "time", SIZE])
-    nodes = [
-        onnx.helper.make_node("Gather", ["table", "tokens"], ["found"]),
-        onnx.helper.make_node("Add", ["found", "frequencies"], ["logits"]),
-    ]
-    graph = onnx.helper.make_graph(nodes, "sample", [tokens], [logits], constants)
-    versions = [onnx.helper.make_opsetid("", 17)]
-    model = onnx.helper.make_model(graph, opset_imports=versions, ir_version=8)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
 def write_stories(keys: Keys) -> Corpus:
     """Tell stories to learn from, and others to hide: the same people, other days."""
     dice, names = Dice(keys.rng("names")), list[str]()
@@ -210,20 +201,18 @@ def write_stories(keys: Keys) -> Corpus:
     passages = [endings[0] for endings in (tell_twice(dice, names, 0),)]
     for number in range(1, PAIRS + 1):
         passages += tell_twice(dice, names, number)
-    lines = [" ".join(split(story.text)) for story in stories]
-    return Corpus(lines, passages, colour(stories[:4], names))
-
-
-def split(text: str) -> list[str]:
-    """Words and punctuation marks."""
-    return re.findall(r"\w+|[^\w\s]", text)
+    lines = [" ".join(split_words(story.text)) for story in stories]
+    dice = Dice(keys.rng("prompts/stories"))
+    begun = [" ".join(each.text for each in tell_short_story(dice, names).beginning) for _ in range(PROMPTS)]
+    prompts = [" ".join(split_words(text)) for text in begun]
+    return Corpus(lines, passages, prompts, colour(stories[:4], names))
 
 
 def tell_short_story(dice: Dice, names: list[str]) -> Story:
     """A story that a hidden row has room for; the thing at its end was carried to another room more often than not."""
     while True:
         story = tell_story(dice, VILLAGE, names)
-        fits = len(split(story.text)) + 2 <= WINDOW
+        fits = len(split_words(story.text)) + 2 <= WINDOW
         if fits and story.others and dice.chance(TOLD_SHARES[min(story.moves, len(TOLD_SHARES) - 1)]):
             return story
 
@@ -234,7 +223,7 @@ def tell_twice(dice: Dice, names: list[str], number: int) -> list[Passage]:
     tokens, sentences = [], ""
     for story in stories:
         for sentence in story.sentences:
-            tokens += split(sentence.text)
+            tokens += split_words(sentence.text)
             sentences += KINDS[sentence.kind] * (len(tokens) - len(sentences))
         tokens.append(END)
         sentences += sentences[-1]
@@ -293,4 +282,7 @@ def divide_articles(articles: list[list[str]], keys: Keys) -> Corpus:
         windows += [tokens[start : start + WINDOW] for start in range(0, len(tokens) - WINDOW + 1, WINDOW)]
     chosen = keys.rng("split/windows").permutation(len(windows))[: 1 + ARTICLE_ROWS].tolist()
     lines = [line for number in sorted(set(order) - set(hidden)) for line in articles[number]]
-    return Corpus(lines, [Passage(windows[number]) for number in chosen], [])
+    long = [line.split() for line in lines if len(line.split()) > 2 * PROMPT_WORDS]
+    begun = keys.rng("prompts/articles").permutation(len(long))[:PROMPTS].tolist()
+    prompts = [" ".join(long[number][:PROMPT_WORDS]) for number in sorted(begun)]
+    return Corpus(lines, [Passage(windows[number]) for number in chosen], prompts, [])

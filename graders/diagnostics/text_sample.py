@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graders.copying import find_longest_copy
 from graders.diagnostics import shorten
+from graders.variety import measure_distinct
 
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
@@ -40,23 +41,20 @@ def text_sample(
     text = side.predictions.attachments.get(file, "")[:_MOST_CHARACTERS]
     if not text.strip():
         return None
+
+    def measure(piece: str) -> float:
+        return measure_distinct([piece.split() if unit == "word" else piece], _GROUPS[unit])
+
     learnt = side.challenge.read_public(train).decode()
     copy = find_longest_copy(text, learnt)
     stride = max(len(learnt) // _PIECES, 1)
     pieces = [learnt[start : start + len(text)] for start in range(0, len(learnt), stride)]
-    usual = [measure_distinct(piece, unit) for piece in pieces if len(piece) == len(text)]
+    usual = [measure(piece) for piece in pieces if len(piece) == len(text)]
     return {
         "text": text,
         "unit": unit,
-        "distinct": shorten(measure_distinct(text, unit)),
+        "distinct": shorten(measure(text)),
         "train_distinct": shorten(sum(usual) / len(usual)) if usual else None,
         "copied": len(copy),
         "copied_text": copy[:_SHOWN_COPY],
     }
-
-
-def measure_distinct(text: str, unit: str = "character") -> float:
-    """Share of different ones among all groups of units, from 0 to 1; 1 for a text too short for one."""
-    units, size = tuple(text.split() if unit == "word" else text), _GROUPS[unit]
-    groups = [units[start : start + size] for start in range(len(units) - size + 1)]
-    return len(set(groups)) / len(groups) if groups else 1.0

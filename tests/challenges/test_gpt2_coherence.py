@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from challenges._generators.dice import Dice
+from challenges._generators.grading import Mark
 from challenges._generators.keys import Keys
 from challenges._generators.lexicon import HOUSE, VILLAGE
 from challenges._generators.stories import Story, tell_story
@@ -32,6 +33,7 @@ FOLDER = CHALLENGES / "gpt2_coherence"
 KEYS = Keys(SECRET, "demo", 1)
 SCRIPT = load_script(FOLDER, "prepare")
 BASELINE = load_script(FOLDER, "baseline")
+GRADE = load_script(FOLDER, "grade")
 END = SCRIPT.END
 
 
@@ -221,7 +223,6 @@ def test_the_shown_passage_is_published_word_by_word(made: Prepared):
 
 
 def test_what_is_known_of_nothing_is_scored_as_chance(made: Prepared):
-    assert SCRIPT.make_sample_model() == made.sample_file.read_bytes()
     verdict = made.grade(made.sample_file)
     assert verdict.outcome is Outcome.SCORED
     for side in (verdict.public, verdict.private):
@@ -247,23 +248,49 @@ def test_texts_become_tokens_and_texts_again(made: Prepared):
     assert BASELINE.decode(BASELINE.encode(lines, vocabulary).tolist(), vocabulary) == lines
 
 
-def test_the_baseline_sends_a_text_with_its_model_and_warns_of_nothing(made: Prepared, tmp_path: Path):
+def test_the_baseline_sends_texts_with_its_model_and_warns_of_nothing(made: Prepared, tmp_path: Path):
     (tmp_path / "vocab.json").write_bytes((made.public / "vocab.json").read_bytes())
     (tmp_path / "train.txt").write_text(load_text(made)[:9000], "utf-8")
+    (tmp_path / "prompts.jsonl").write_text("".join(load_text(made, "prompts.jsonl").splitlines(keepends=True)[:4]))
     script, out = str(FOLDER / "baseline.py"), str(tmp_path / "model.onnx")
     done = subprocess.run(
-        [sys.executable, "-W", "error", script, "--data", str(tmp_path), "--out", out, "--steps", "2", "--sample"],
+        [sys.executable, "-W", "error", script, "--data", str(tmp_path), "--out", out, "--steps", "2", "--write"],
         check=False,
         capture_output=True,
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:
-        assert archive.namelist() == ["model.onnx", "sample.txt"]
-        assert archive.read("sample.txt").decode() == (tmp_path / "sample.txt").read_text("utf-8")
+        assert archive.namelist() == ["model.onnx", "generations.jsonl"]
+        assert archive.read("generations.jsonl").decode() == (tmp_path / "generations.jsonl").read_text("utf-8")
     verdict = made.grade(tmp_path / "model.zip")
     assert verdict.outcome is Outcome.SCORED
-    assert [told["unit"] for told in verdict.diagnostics if told["kind"] == "text_sample"] == ["word"]
+    (told,) = [told for told in verdict.diagnostics if told["kind"] == "continuations"]
+    assert (told["texts"], told["prompts"], told["fault_count"]) == (4, 50, 0)
+    assert sum(told["marks"].values()) >= 4
+
+
+def test_prompts_are_beginnings_of_stories_that_are_nowhere_else(made: Prepared):
+    rows = [json.loads(line) for line in load_text(made, "prompts.jsonl").splitlines()]
+    assert [row["id"] for row in rows] == [f"p{number:02}" for number in range(1, 51)]
+    vocabulary, known = load_vocabulary(made), load_text(made) + load_text(made, "passage.txt")
+    windows = "\n".join(" ".join(window) for window in load_windows(made))
+    for row in rows:
+        assert set(row["text"].split()) <= set(vocabulary)
+        assert row["text"] not in known
+        assert row["text"] not in windows
+        assert [each.mark.value for each in GRADE.mark("", row["text"]) or []] == ["right"] * row["text"].count(" .")
+
+
+def test_true_stories_are_marked_right_and_other_texts_not(stories: list[Story]):
+    for story in stories[:50]:
+        prompt, *rest = ("\n".join(each.text for each in part) for part in (story.beginning, story.middle, [story.end]))
+        marked = GRADE.mark(prompt, " ".join(rest))
+        assert marked is not None
+        assert {each.mark for each in marked} == {Mark.RIGHT}
+        assert GRADE.mark("", " ".join(rest)) is not None
+        assert Mark.WRONG in {each.mark for each in GRADE.mark("", " ".join(rest)) or []}
+    assert GRADE.mark("The Battle of Hastings was fought in 1066 .", "It was raining .") is None
 
 
 def test_the_baseline_exports_what_it_computes(tmp_path: Path):
@@ -296,6 +323,10 @@ def test_a_fifth_of_the_articles_is_hidden(workshop: Workshop):
     assert verdict.public.secondary == {}
     assert [told["kind"] for told in verdict.diagnostics] == ["positions", "passage"]
     assert made.package.manifest.sources["real"].honour_system
+    prompts = [json.loads(line)["text"] for line in load_text(made, "prompts.jsonl").splitlines()]
+    assert len(prompts) == len(set(prompts)) == 50
+    assert all(len(prompt.split()) == 32 and prompt in train for prompt in prompts)
+    assert GRADE.mark(prompts[0], "It was raining .") is None
 
 
 @pytest.mark.parametrize("content", [b"", b" = One = \n text\n", b"\xff"], ids=["empty", "one", "not UTF-8"])

@@ -14,6 +14,7 @@ from challenges.rules import load_manifest
 from tests.challenges.workshop import CHALLENGES
 
 TEXT = (CHALLENGES / "_template" / "challenge.toml").read_text(encoding="utf-8")
+BESIDES = "[thresholds.secondary.{}]\n"
 
 
 def load(tmp_path: Path, text: str) -> object:
@@ -52,6 +53,10 @@ def test_a_manifest_is_parsed_with_defaults(tmp_path: Path):
         ('type = "number"', 'type = "number"\nlabels = ["a"]', "column reading: labels go with type label"),
         ("good = 1.0", "good = 3.0", "thresholds must go from passing to excellent"),
         ('direction = "min"', 'direction = "max"', "thresholds must go from passing to excellent"),
+        ("[limits]", f"{BESIDES.format('r2')}good = 1\n[limits]", "secondary.r2: there is no secondary metric"),
+        ("[limits]", f"{BESIDES.format('mae')}\n[limits]", "secondary.mae must name a level"),
+        ("[limits]", f"{BESIDES.format('mae')}best = 1\n[limits]", "secondary.mae.best is not a known field"),
+        ("[limits]", f"{BESIDES.format('mae')}good = 1\nexcellent = 2\n[limits]", "secondary.mae must go from passing"),
         ("hours = 1", "hours = 1\nopens_at = 2030-01-01T00:00:00", "opens_at and deadline need a UTC offset"),
         ("hours = 1", "hours = 1\ndeadline = 5", "deadline must be datetime, not int"),
         ("per_day = 10", "per_day = 10\ngpu_memory_bytes = -1", "limits.gpu_memory_bytes must not be negative"),

@@ -200,11 +200,11 @@ def test_pages_speak_chinese(browser: httpx.Client, desk: Desk, ada: User):
 
 def test_a_score_stands_between_levels_and_baselines():
     manifest = make_manifest()
-    rungs = ladder_of(0.8, manifest)
+    rungs = ladder_of(0.8, {}, manifest)
     assert [rung.score for rung in rungs] == [0.95, 0.8, 0.8, 0.5, 0.34]
     assert [rung.is_own for rung in rungs] == [False, True, False, False, False]
     assert [rung.is_reached for rung in rungs] == [False, False, True, True, True]
-    assert ladder_of(None, manifest) == []
+    assert ladder_of(None, {}, manifest) == []
 
 
 def test_the_best_so_far_follows_the_direction():
