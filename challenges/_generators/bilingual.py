@@ -125,13 +125,14 @@ PEOPLE = _nouns(
     soldier - 士兵 名
     """,
 )
+# Verbs of deeds that last: beside those that are over at once, such as 找到 or 看见, no 正在 stands.
 VERBS = _verbs("""
     buy buys bought bought buying :买
     sell sells sold sold selling :卖
-    lose loses lost lost losing :丢
-    find finds found found finding :找到
+    clean cleans cleaned cleaned cleaning :擦
+    carry carries carried carried carrying :搬
     borrow borrows borrowed borrowed borrowing :借
-    bring brings brought brought bringing :带来
+    fetch fetches fetched fetched fetching :拿
     hide hides hid hidden hiding :藏
     wash washes washed washed washing :洗
     paint paints painted painted painting :画
@@ -148,7 +149,10 @@ EATING = _verbs("""
     cook cooks cooked cooked cooking :煮
     smell smells smelled smelled smelling :闻
 """)
-MENDING = _verbs("repair repairs repaired repaired repairing :修理\nbreak breaks broke broken breaking :弄坏")
+MENDING = _verbs("""
+    repair repairs repaired repaired repairing :修理
+    inspect inspects inspected inspected inspecting :检查
+""")
 SENSES = _verbs("""
     wear wears wore worn wearing on:戴 in:穿
     take takes took taken taking ride:坐 pill:吃 photo:拍
@@ -157,10 +161,10 @@ SENSES = _verbs("""
 """Verbs whose Chinese depends on what they are done to."""
 PLAY = Verb("play", "plays", "played", "played", "playing", {})
 MEETING = _verbs("""
-    see sees saw seen seeing :看见
+    greet greets greeted greeted greeting :问候
     help helps helped helped helping :帮助
-    meet meets met met meeting :遇到
-    follow follows followed followed following :跟着
+    praise praises praised praised praising :表扬
+    follow follows followed followed following :跟随
     call calls called called calling :叫
     thank thanks thanked thanked thanking :感谢
     visit visits visited visited visiting :拜访

@@ -79,6 +79,13 @@ class Chooser:
             return Person(en, zh, number, object_en)
         return self.pick_stranger()
 
+    def pick_other(self, who: Person) -> Person:
+        """Somebody else: nobody follows me if I am the one who follows."""
+        other = self.pick_person()
+        while other == who:
+            other = self.pick_person()
+        return other
+
     def pick_stranger(self, *, is_one: bool = False) -> Person:
         """Somebody known by trade; with `is_one` neither several nor somebody's."""
         noun = self.dice.pick(words.PEOPLE)
@@ -111,8 +118,8 @@ class Chooser:
         )
         return _join(en, zh, quality, name, noun.zh)
 
-    def pick_action(self) -> Action:
-        """Something that can be done to somebody or something."""
+    def pick_action(self, who: Person) -> Action:
+        """Something that somebody can do to another one or to something."""
         pick = self.dice.pick
         kind = self.dice.weigh(_DEEDS, _DEED_WEIGHTS)
         if kind == "senses":
@@ -127,7 +134,7 @@ class Chooser:
             return Action(words.PLAY, how, (en, zh))
         if kind == "meet":
             verb = pick(words.MEETING)
-            return Action(verb, verb.zh[""], self.pick_person().as_object)
+            return Action(verb, verb.zh[""], self.pick_other(who).as_object)
         verbs, nouns = {
             "read": (words.READING, words.READ),
             "eat": (words.EATING, words.EAT),

@@ -115,7 +115,7 @@ class Speaker:
     def _state(self, who: Person, tense: str = "", *, is_linked: bool = False) -> Pair:
         """A statement, with a place, a time and a manner now and then."""
         tense = tense or self.dice.weigh(_TENSES, _TENSE_WEIGHTS)
-        action, is_denied = self.choose.pick_action(), self.dice.chance(0.16)
+        action, is_denied = self.choose.pick_action(who), self.dice.chance(0.16)
         en, zh = do(who, action, tense, is_denied=is_denied)
         if self.dice.chance(0.12) and tense == PAST and not is_denied:
             manner_en, manner_zh = self.dice.pick(words.MANNERS)
@@ -144,7 +144,7 @@ class Speaker:
         """Somebody with a relative clause; of depth 2, with another one inside."""
         noun = self.choose.pick_stranger(is_one=True)
         if depth == 1:
-            action = self.choose.pick_action()
+            action = self.choose.pick_action(noun)
         else:
             verb = self.dice.pick(words.MEETING)
             action = Action(verb, verb.zh[""], self._describe(depth - 1).as_object)
@@ -153,13 +153,13 @@ class Speaker:
         return Person(f"{noun.en} who {en}", f"{zh}的{noun.zh}", "one")
 
     def _ask(self) -> Pair:
-        action, tense = self.choose.pick_action(), self.dice.pick((PAST, PAST, FUTURE, NOW, PERFECT))
+        tense = self.dice.pick((PAST, PAST, FUTURE, NOW, PERFECT))
         form = self.dice.pick(("yes", "who", "where", "when", "why"))
+        who = Person("who", "谁", "one") if form == "who" else self.choose.pick_person()
+        action = self.choose.pick_action(who)
         if form == "who":
-            anybody = Person("who", "谁", "one")
-            en, zh = do(anybody, action, tense, is_denied=False)
+            en, zh = do(who, action, tense, is_denied=False)
             return f"who {en}?", f"谁{zh}？"
-        who = self.choose.pick_person()
         en, zh = query(who, action, tense)
         if form == "yes":
             return f"{en}?", f"{who.zh}{zh}吗？"
@@ -170,7 +170,7 @@ class Speaker:
         """Passive, or something given to somebody."""
         who = self.choose.pick_person()
         if self.dice.chance(0.5):
-            other, thing = self.choose.pick_person(), self.choose.pick_thing([*words.READ, *self._things])
+            other, thing = self.choose.pick_other(who), self.choose.pick_thing([*words.READ, *self._things])
             given = f"gave {other.as_object[0]} {thing[0]}"
             given = given if self.dice.chance(0.5) else f"gave {thing[0]} to {other.as_object[0]}"
             return f"{who.en} {given}", f"{who.zh}给了{other.zh}{thing[1]}"
@@ -179,7 +179,8 @@ class Speaker:
         return f"{en} {noun.one} was {verb.participle} by {who.as_object[0]}", f"{zh}{noun.zh}被{who.zh}{verb.zh['']}了"
 
     def _compare(self) -> Pair:
-        who, other = self.choose.pick_person(), self.choose.pick_person()
+        who = self.choose.pick_person()
+        other = self.choose.pick_other(who)
         plain, more, zh = self.dice.pick(words.DEGREES)
         be = BE[who.number]
         if self.dice.chance(0.6):

@@ -170,7 +170,7 @@ def test_hidden_sentences_are_new_and_their_names_half_so(made: Prepared):
     assert {name for name, _ in lexicon.people} <= learnt
     assert not {name for name, _ in lexicon.new_people} & learnt
     counts = Counter(asked["slice_names"])
-    assert counts["new names"] == pytest.approx(counts["known names"], rel=0.3)
+    assert counts["new names"] == pytest.approx(counts["known names"], rel=0.5)
     assert 130 < Counter(asked["slice_construction"])["nested"] < 280
     assert not train.filter(pl.col("english").str.contains(" who .* who ")).height
 
