@@ -6,7 +6,7 @@ The reference for organisers is generated from the sentences below each field.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -209,6 +209,10 @@ class Source:
     """The official answers are public: the board awards no ranking points."""
     listed: str = ""
     """File of the package that lists more to download, one a line: sha256, size in bytes, and URL."""
+    thresholds: Thresholds | None = None
+    """Scores of the levels on this data. None: its board has no levels, since those of other data say nothing here."""
+    baselines: list[Baseline] = field(default_factory=list)
+    """Reference scores measured on this data."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +237,8 @@ class Manifest:
     """What decides the rank."""
     submission: Table
     """What participants send; where they send a model, the predictions that are read of it."""
-    thresholds: Thresholds
-    """Scores of the levels pass, good and excellent."""
+    thresholds: Thresholds | None
+    """Scores of the levels pass, good and excellent on offline data; None for a source that has none."""
     data_licence: str
     """Licence of the offline data."""
     baselines: list[Baseline] = field(default_factory=list)
@@ -263,6 +267,13 @@ class Manifest:
     """Begin of submissions (aware). None: at once."""
     deadline: datetime | None = None
     """End of submissions (aware). None: practice, always open, and private scores are never shown."""
+
+    def of_source(self, source: str) -> Manifest:
+        """The manifest for data of a source: its levels and baselines are those that were measured on it."""
+        if source not in self.sources:
+            return self
+        own = self.sources[source]
+        return replace(self, thresholds=own.thresholds, baselines=own.baselines)
 
     @property
     def is_scored_by_package(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from challenges.artefacts import ARTEFACT_KIND, check_artefacts
 from challenges.errors import InvalidManifest
-from challenges.manifest import ColumnType, Direction, Manifest
+from challenges.manifest import ColumnType, Direction, Manifest, Thresholds
 from challenges.model import MODEL_KINDS, check_model
 from challenges.programs import PROGRAM_KINDS, check_program
 from challenges.records import RecordError, parse_record
@@ -60,7 +60,9 @@ def check_manifest(manifest: Manifest) -> None:
         _require(manifest.kind in manifest.model.formats, "model.formats must list the challenge's kind")
         check_model(manifest.model, names)
     _check_columns(manifest)
-    _check_thresholds(manifest)
+    _check_thresholds(manifest, manifest.thresholds)
+    for name, source in manifest.sources.items():
+        _check_thresholds(manifest, source.thresholds, f"sources.{name}.thresholds")
 
 
 def _check_columns(manifest: Manifest) -> None:
@@ -78,12 +80,13 @@ def _check_columns(manifest: Manifest) -> None:
         _require(is_package != bool(metric.columns), f"metric {metric.name}: columns go with {kinds}")
 
 
-def _check_thresholds(manifest: Manifest) -> None:
-    levels = manifest.thresholds
-    _check_order([levels.passing, levels.good, levels.excellent], manifest.metric.direction, "thresholds")
+def _check_thresholds(manifest: Manifest, levels: Thresholds | None, place_of_all: str = "thresholds") -> None:
+    if levels is None:
+        return
+    _check_order([levels.passing, levels.good, levels.excellent], manifest.metric.direction, place_of_all)
     secondary = {metric.name: metric for metric in manifest.secondary}
     for name, asked in levels.secondary.items():
-        place = f"thresholds.secondary.{name}"
+        place = f"{place_of_all}.secondary.{name}"
         _require(name in secondary, f"{place}: there is no secondary metric of that name")
         named = [value for value in (asked.passing, asked.good, asked.excellent) if value is not None]
         _require(bool(named), f"{place} must name a level")

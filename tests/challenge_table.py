@@ -13,6 +13,7 @@ from pathlib import Path
 from challenges.catalogue import Package, find_packages, load_stages
 from challenges.manifest import Direction, Manifest
 from tests.bench.prepare import MEGABYTES_TARGET, SECONDS_TARGET, load_current
+from tests.factories import thresholds_of
 from tests.manifest_table import join_cells
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,9 +63,9 @@ def describe(package: Package, chapter: str) -> tuple[str, ...]:
 
 def describe_level(manifest: Manifest, level: str) -> str:
     """What a level asks for: a score, and perhaps something of secondary metrics."""
-    told = [f"{getattr(manifest.thresholds, level):.{manifest.metric.decimals}f}"]
+    told = [f"{getattr(thresholds_of(manifest), level):.{manifest.metric.decimals}f}"]
     for metric in manifest.secondary:
-        asked = getattr(manifest.thresholds.secondary.get(metric.name), level, None)
+        asked = getattr(thresholds_of(manifest).secondary.get(metric.name), level, None)
         if asked is not None:
             sign = "≥" if metric.direction is Direction.MAX else "≤"
             told.append(f"`{metric.name}` {sign} {asked:.{metric.decimals}f}")

@@ -81,6 +81,12 @@ def make_manifest(**changes: Any) -> Manifest:
     return replace(manifest, **changes)
 
 
+def thresholds_of(manifest: Manifest) -> Thresholds:
+    """What the levels ask for, of a manifest that has levels."""
+    assert manifest.thresholds is not None
+    return manifest.thresholds
+
+
 def make_user(db: Session, username: str | None = None, password: str = PASSWORD, **columns: Any) -> User:
     """A participant, or whatever `role=` says."""
     user = User(username=username or f"user{next(_numbers)}", password_hash=hash_of(password), **columns)

@@ -43,16 +43,19 @@ class Asked(NamedTuple):
 
 
 def levels_of(manifest: Manifest) -> list[Asked]:
-    """The levels of a challenge, the highest first."""
+    """The levels of a challenge, the highest first; none where none were measured on the data in use."""
+    thresholds = manifest.thresholds
+    if thresholds is None:
+        return []
     return [
         Asked(
             level,
-            getattr(manifest.thresholds, level),
+            getattr(thresholds, level),
             [
                 (metric, asked)
                 for metric in manifest.secondary
-                if metric.name in manifest.thresholds.secondary
-                and (asked := getattr(manifest.thresholds.secondary[metric.name], level)) is not None
+                if metric.name in thresholds.secondary
+                and (asked := getattr(thresholds.secondary[metric.name], level)) is not None
             ],
         )
         for level in reversed(Level)
@@ -72,10 +75,10 @@ def share_of_way(manifest: Manifest, score: float | None, secondary: Mapping[str
     The way starts at the weakest baseline. Each level is a third of it, however close in score the last ones lie, and
     no third is whole while something is missing that its level asks for besides.
     """
-    if score is None:
+    levels = levels_of(manifest)[::-1]
+    if score is None or not levels:
         return 0.0
     worst = min if manifest.metric.direction is Direction.MAX else max
-    levels = levels_of(manifest)[::-1]
     start = worst([levels[0].score, *(baseline.score for baseline in manifest.baselines)])
     ways = pairwise([start, *(asked.score for asked in levels)])
     thirds = [_share(manifest.metric, score, low, high) for low, high in ways]

@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from arena.catalogue.models import Challenge
+from arena.catalogue.models import Challenge, Dataset
 from challenges.manifest import Manifest
 from challenges.records import dump_record, parse_record
 
@@ -20,16 +20,21 @@ def dump_manifest(manifest: Manifest) -> dict[str, Any]:
     return data | {name: data[name].isoformat() for name in DATES if data[name] is not None}
 
 
-def manifest_of(challenge: Challenge) -> Manifest:
-    """The manifest of a challenge, parsed once per text.
+def manifest_of(challenge: Challenge, dataset: Dataset | None = None) -> Manifest:
+    """The manifest of a challenge, parsed once per text, with the levels and baselines of some data's source.
 
     Its dates are those of the package; the ones that hold are the challenge's own `opens_at` and `deadline`.
+
+    Args:
+        challenge: The challenge.
+        dataset: Data of it; None: the data in use.
     """
-    return _parse(json.dumps(challenge.manifest, sort_keys=True))
+    dataset = dataset or challenge.dataset
+    return _parse(json.dumps(challenge.manifest, sort_keys=True), dataset.source if dataset else "")
 
 
 @lru_cache(maxsize=512)
-def _parse(text: str) -> Manifest:
+def _parse(text: str, source: str) -> Manifest:
     data = json.loads(text)
     dates = {name: dt.datetime.fromisoformat(data[name]) for name in DATES if data.get(name) is not None}
-    return parse_record(Manifest, data | dates)
+    return parse_record(Manifest, data | dates).of_source(source)

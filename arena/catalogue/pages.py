@@ -20,6 +20,7 @@ from arena.markup import to_html
 from arena.rendering import render
 from arena.translations import CHINESE, choose_language, mark
 from challenges.catalogue import NOTEBOOK_FILE, SECTIONS, SOLUTION_FILE, split_sections
+from challenges.manifest import Source
 from challenges.records import RecordError
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_visitor)])
@@ -43,7 +44,11 @@ def show_challenge(request: Request, slug: str, db: Db, now: Now) -> HTMLRespons
     """Overview, evaluation, rules and timeline."""
     challenge = get_challenge(db, slug)
     sections = [s for s in read_sections(challenge, choose_language(request)) if s[0] not in DATA_SECTIONS]
-    facts: dict[str, Any] = {"sections": sections, "has_evaluation": any(key == "evaluation" for key, _, _ in sections)}
+    facts: dict[str, Any] = {
+        "sections": sections,
+        "has_evaluation": any(key == "evaluation" for key, _, _ in sections),
+        "source": source_of(challenge),
+    }
     return render(request, "catalogue/overview.html", **frame_of(challenge, now), **facts)
 
 
@@ -72,11 +77,16 @@ def files_of(challenge: Challenge, now: dt.datetime) -> dict[str, Any]:
     """The public files, none before the opening; their archive, picture, programs to start from, and source."""
     files = public_files(challenge.dataset) if has_started(challenge, now) else []
     by_name = {file.name: file for file in files}
-    source = manifest_of(challenge).sources.get(challenge.dataset.source) if challenge.dataset else None
     archive = by_name.get(f"{challenge.slug}.zip")
     starters = [(by_name[name], sentence) for name, sentence in STARTERS.items() if name in by_name]
     preview = by_name.get(PREVIEW)
-    return {"files": files, "archive": archive, "preview": preview, "starters": starters, "source": source}
+    names = {"files": files, "archive": archive, "preview": preview, "starters": starters}
+    return names | {"source": source_of(challenge)}
+
+
+def source_of(challenge: Challenge) -> Source | None:
+    """The real source of the data in use; None where the data was made on this machine."""
+    return manifest_of(challenge).sources.get(challenge.dataset.source) if challenge.dataset else None
 
 
 def read_sections(challenge: Challenge, language: str) -> list[Section]:

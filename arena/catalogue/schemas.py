@@ -120,11 +120,11 @@ class BaselineOut(BaseModel):
 
 
 class LevelsOut(BaseModel):
-    """Scores that earn a level."""
+    """Scores that earn a level; null where none were measured on the data in use."""
 
-    passing: float
-    good: float
-    excellent: float
+    passing: float | None = None
+    good: float | None = None
+    excellent: float | None = None
     secondary: dict[str, dict[Level, float]] = Field(
         description="What levels ask for besides: by the name of a secondary metric, then by level."
     )
@@ -132,12 +132,11 @@ class LevelsOut(BaseModel):
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """The levels of a challenge."""
-        levels = levels_of(manifest)
-        secondary = {
-            name: {asked.level: value for asked in levels for metric, value in asked.besides if metric.name == name}
-            for name in manifest.thresholds.secondary
-        }
-        return cls(**{asked.level.value: asked.score for asked in levels}, secondary=secondary)
+        secondary: dict[str, dict[Level, float]] = {}
+        for asked in levels_of(manifest):
+            for metric, value in asked.besides:
+                secondary.setdefault(metric.name, {})[asked.level] = value
+        return cls(**{asked.level.value: asked.score for asked in levels_of(manifest)}, secondary=secondary)
 
 
 class DatasetOut(BaseModel):

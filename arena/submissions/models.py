@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, te
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from arena.accounts.models import User
+from arena.catalogue.models import Dataset
 from arena.db import Model, new_id
 from arena.teams.models import Team
 
@@ -72,5 +73,6 @@ class Submission(Model):
     costs: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     """What a model costs, when scored: parameters, bytes, operations, latency, memory."""
 
+    dataset: Mapped[Dataset] = relationship()
     team: Mapped[Team] = relationship()
     user: Mapped[User] = relationship()

@@ -120,7 +120,7 @@ def _progress(session: Session, challenge: Challenge, user: User, now: dt.dateti
 
 def _measure(submission: Submission, challenge: Challenge) -> dict[str, Any]:
     """What a score reaches; compared before it is rounded, as on the leaderboard."""
-    manifest = manifest_of(challenge)
+    manifest = manifest_of(challenge, submission.dataset)
     score = submission.public_score if submission.status is Status.SCORED else None
     return {
         "level": level_of(manifest, score, submission.public_secondary),

@@ -30,7 +30,7 @@ END, UNKNOWN = "<|endoftext|>", "<unk>"
 NAMES = 174
 """People of the village: with them, the vocabulary is full."""
 TRAIN_STORIES = 6000
-PAIRS = 200
+PAIRS = 600
 """Hidden stories, each of which is told twice: with its true ending, and with a wrong room in it."""
 TOLD_SHARES = (0.08, 0.35, 1.0)
 """Of stories whose last thing was carried never, once, more often to another room, so many are told: else hardly any

@@ -16,6 +16,7 @@ from challenges._generators.keys import Keys
 from challenges.errors import InvalidSource
 from challenges.messages import Outcome
 from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_script
+from tests.factories import thresholds_of
 from tests.real_data import REAL, needs_files, serve_real_files
 
 WEATHER = Network(
@@ -128,7 +129,7 @@ def test_the_arrows_pay(bayes_net: Prepared, tmp_path: Path):
     questions.select("id", p=pl.Series(chances)).write_csv(tmp_path / "s.csv")
     verdict = bayes_net.grade(tmp_path / "s.csv")
     assert verdict.private is not None
-    assert verdict.private.score < bayes_net.package.manifest.thresholds.good
+    assert verdict.private.score < thresholds_of(bayes_net.package.manifest).good
 
 
 @needs_files

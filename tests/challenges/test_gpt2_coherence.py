@@ -231,8 +231,8 @@ def test_what_is_known_of_nothing_is_scored_as_chance(made: Prepared):
         assert side.secondary == {"pair_accuracy": 0.5}
     kinds = [told["kind"] for told in verdict.diagnostics]
     assert kinds == ["slices", "token_groups", "token_groups", "positions", "passage"]
-    # 60 stories, wrong endings left out
-    assert [row["rows"] for row in verdict.diagnostics[3]["rows"]] == [60 * 16] * 7
+    # 180 stories, wrong endings left out
+    assert [row["rows"] for row in verdict.diagnostics[3]["rows"]] == [180 * 16] * 7
 
 
 def test_the_preview_shows_who_where_and_what_in_colours(made: Prepared):

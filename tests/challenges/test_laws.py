@@ -17,6 +17,7 @@ from challenges.catalogue import SECTIONS, Package, find_packages, heading_level
 from challenges.manifest import Direction, Manifest
 from challenges.messages import Outcome, Verdict
 from tests.challenges.workshop import CHALLENGES, SLUGS, SMALLER, Prepared, Workshop, load_script
+from tests.factories import thresholds_of
 
 PACKAGES = find_packages(CHALLENGES)
 BASELINE_SECONDS = 60
@@ -101,7 +102,7 @@ def test_metrics_and_diagnostics_exist_and_agree_with_the_manifest(package: Pack
 
 @pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 def test_a_learner_is_told_the_thresholds_that_hold(package: Package):
-    levels = package.manifest.thresholds
+    levels = thresholds_of(package.manifest)
     for language, text in package.descriptions.items():
         evaluation = split_sections(text, language)["evaluation"]
         told = re.findall(r"^\| \S+ \| ([\d.]+) \|", evaluation, re.MULTILINE)
@@ -156,9 +157,9 @@ def skip_where_smaller(prepared: Prepared) -> None:
 def test_the_sample_submission_is_scored_and_well_below_pass(prepared: Prepared):
     manifest = prepared.package.manifest
     for score in scores_of(prepared.grade(prepared.sample_file)):
-        margin = abs(manifest.thresholds.good - manifest.thresholds.passing)
-        assert is_better(manifest, manifest.thresholds.passing, score)
-        assert abs(score - manifest.thresholds.passing) > margin
+        margin = abs(thresholds_of(manifest).good - thresholds_of(manifest).passing)
+        assert is_better(manifest, thresholds_of(manifest).passing, score)
+        assert abs(score - thresholds_of(manifest).passing) > margin
 
 
 def test_the_sample_submission_reaches_the_score_the_manifest_tells(prepared: Prepared):
@@ -247,7 +248,7 @@ def test_the_baseline_reaches_pass_and_the_score_the_manifest_tells(prepared: Pr
     sample = scores_of(prepared.grade(prepared.sample_file))
     for score, other in zip(scores_of(prepared.grade(out)), sample, strict=True):
         assert is_better(manifest, score, other)
-        assert is_better(manifest, score, manifest.thresholds.passing)
+        assert is_better(manifest, score, thresholds_of(manifest).passing)
         assert score == pytest.approx(told.score, abs=told.tolerance)
 
 

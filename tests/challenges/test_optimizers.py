@@ -26,6 +26,7 @@ from challenges.programs import ProgramSpec
 from graders.programs.talking import Talking
 from tests.challenges import strong_optimizer
 from tests.challenges.workshop import CHALLENGES, Prepared, Workshop, load_script
+from tests.factories import thresholds_of
 from tests.sandboxing import shared_sandbox
 
 FOLDER = CHALLENGES / "optimizers"
@@ -158,7 +159,7 @@ def test_a_strong_solution_is_excellent_and_differentiates_everything(made: Prep
     verdict = made.grade(path)
     for side in (verdict.public, verdict.private):
         assert side is not None
-        assert side.score > made.package.manifest.thresholds.excellent
+        assert side.score > thresholds_of(made.package.manifest).excellent
         assert side.secondary["autograd"] == 1.0
         assert side.secondary["quadratic"] > 7
     operations = verdict.diagnostics[-1]["rows"]

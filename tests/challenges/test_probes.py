@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from challenges.manifest import ColumnType, Direction, Manifest
 from tests.challenges.test_leaks import SIGMAS
 from tests.challenges.workshop import Prepared, load_part
+from tests.factories import thresholds_of
 
 FOLDS = 5
 EVEN = 1e-4
@@ -230,7 +231,7 @@ def constants_of(prepared: Prepared) -> dict[str, pl.DataFrame]:
 
 def below_pass(manifest: Manifest, score: float) -> float:
     """How far a score stays below pass, as a share of the way from pass to good."""
-    levels = manifest.thresholds
+    levels = thresholds_of(manifest)
     sign = 1 if manifest.metric.direction is Direction.MAX else -1
     return sign * (levels.passing - score) / abs(levels.good - levels.passing)
 

@@ -23,6 +23,7 @@ from challenges._generators.textures import COLOURS, KINDS, draw_textures
 from challenges.errors import InvalidSource
 from challenges.messages import Outcome
 from tests.challenges.workshop import CHALLENGES, SECRET, Prepared, Workshop, load_script
+from tests.factories import thresholds_of
 from tests.real_data import REAL, needs_files, serve_real_files
 
 FOLDER = CHALLENGES / "style_transfer"
@@ -189,7 +190,7 @@ def test_painting_the_styles_colours_over_the_picture_is_below_good(made: Prepar
     _, contents, styles = load_pairs(made)
     found = score(made, tint(contents, styles))
     assert found.secondary["content"] > 0.85
-    assert found.score < made.package.manifest.thresholds.good
+    assert found.score < thresholds_of(made.package.manifest).good
 
 
 def test_gradients_of_another_network_go_far_beyond_colours(made: Prepared):

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from arena.catalogue.levels import Level, level_of, levels_of, share_of_way
-from challenges.manifest import Direction, Manifest, Metric, SecondaryThresholds, Thresholds
-from tests.factories import make_manifest
+from challenges.manifest import Direction, Manifest, Metric, SecondaryThresholds, Source, Thresholds
+from challenges.texts import Text
+from tests.factories import make_manifest, thresholds_of
 
 
 def make(direction: Direction, passing: float, good: float, excellent: float) -> Manifest:
@@ -26,7 +27,7 @@ BOTH = replace(
     DOWN,
     secondary=[Metric("pair_accuracy", Direction.MAX, ["bits"]), Metric("mae", Direction.MIN, ["bits"])],
     thresholds=replace(
-        DOWN.thresholds,
+        thresholds_of(DOWN),
         secondary={
             "pair_accuracy": SecondaryThresholds(good=0.6, excellent=0.8),
             "mae": SecondaryThresholds(excellent=2.0),
@@ -90,6 +91,24 @@ def test_the_way_rises_with_the_score_from_nothing_to_all(manifest: Manifest):
     assert ways == sorted(ways)
     assert (ways[0], ways[1], ways[-2], ways[-1]) == (0.0, 0.0, 1.0, 1.0)
     assert ways[3] == pytest.approx(2 / 3)
+
+
+def test_data_of_a_source_has_its_own_levels_or_none():
+    own = Thresholds(1.0, 2.0, 3.0)
+    sources = {
+        "bare": Source(Text("a", "b"), "MIT", "https://example.org", []),
+        "real": Source(Text("a", "b"), "MIT", "https://example.org", [], thresholds=own, baselines=UP.baselines),
+    }
+    manifest = replace(make_manifest(), sources=sources)
+    assert levels_of(manifest.of_source("offline")) == levels_of(manifest) != []
+    assert [asked.score for asked in levels_of(manifest.of_source("real"))] == [3.0, 2.0, 1.0]
+    bare = manifest.of_source("bare")
+    assert (levels_of(bare), bare.baselines, level_of(bare, 1.0, {}), share_of_way(bare, 1.0, {})) == (
+        [],
+        [],
+        None,
+        0.0,
+    )
 
 
 def test_levels_at_one_score_are_reached_together():

@@ -11,13 +11,13 @@ from arena.leaderboard.service import BoardPage, Point, RankedRow, TeamHistory
 from arena.leaderboard.viewing import Marker, curves_of, followed, lines_of, markers_of
 from challenges.manifest import Baseline, Direction, Manifest
 from challenges.texts import Text
-from tests.factories import NOON, make_manifest
+from tests.factories import NOON, make_manifest, thresholds_of
 
 MANIFEST = make_manifest()
 BELOW = replace(
     MANIFEST,
     metric=replace(MANIFEST.metric, direction=Direction.MIN),
-    thresholds=replace(MANIFEST.thresholds, passing=0.9, good=0.5, excellent=0.2),
+    thresholds=replace(thresholds_of(MANIFEST), passing=0.9, good=0.5, excellent=0.2),
     baselines=[Baseline(Text("a", "b"), 0.5)],
 )
 

@@ -16,6 +16,7 @@ from challenges.catalogue import SECTIONS
 from challenges.manifest import Direction, Manifest, Metric
 from challenges.texts import Text
 from tests import factories
+from tests.factories import thresholds_of
 
 BODY = "Costs $x^2$ of them.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n"
 
@@ -50,7 +51,7 @@ def prices(db: Session) -> Challenge:
         title=Text("Prices", "房价"),
         summary=Text("Guess prices.", "猜房价。"),
         metric=replace(base.metric, name="rmse", direction=Direction.MIN),
-        thresholds=replace(base.thresholds, passing=0.9, good=0.5, excellent=0.2),
+        thresholds=replace(thresholds_of(base), passing=0.9, good=0.5, excellent=0.2),
         secondary=[Metric("mae", Direction.MIN, base.metric.columns)],
         stage="somewhere",
         baselines=[],
