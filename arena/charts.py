@@ -60,6 +60,11 @@ _DATES: dict[str, Dates] = {ENGLISH: "en-US", CHINESE: "zh-CN"}
 _FIRST, _SECOND = "var(--chart-1)", "var(--chart-2)"
 _OTHERS = (_FIRST, "var(--chart-3)", "var(--chart-4)", "var(--chart-5)", "var(--chart-6)")
 
+_MORE = ("var(--chart-7)", "var(--chart-8)", "var(--chart-9)", "var(--chart-10)")
+"""Where there are more lines than colours that are told apart at a glance; these lines are dashed too."""
+_FEW_LINES = 1 + len(_OTHERS)
+_LEGEND_COLUMNS = 5
+
 
 def _kept(build: Callable[..., Spec]) -> Callable[..., Spec]:
     """Build a spec once for the same arguments: altair takes longer over one than the rest of the page together."""
@@ -191,18 +196,34 @@ def curve_chart(lines: list[Spec], x: str, y: str) -> Spec:
     """
     names = [line["name"] for line in lines]
     points = [{"line": line["name"], "x": at, "y": value} for line in lines for at, value in line["points"]]
-    colours = [_FIRST, _SECOND, *_OTHERS[1:]][: len(names)]
     drawn = _chart(points).mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=14, filled=True))
     return _finish(
         drawn.encode(
             x=alt.X("x:Q", title=x, scale=alt.Scale(zero=False, nice=False, padding=8)),
             y=alt.Y("y:Q", title=y, scale=alt.Scale(zero=False, nice=True)),
-            color=alt.Color(
-                "line:N", sort=names, title=None, scale=alt.Scale(domain=names, range=colours)
-            ) if len(names) > 1 else alt.value(_FIRST),
             tooltip=[alt.Tooltip("line:N", title=None), alt.Tooltip("x:Q", title=x), alt.Tooltip("y:Q", title=y)],
-        )
-    )  # fmt: skip
+            **_tell_apart(names),
+        ),
+        height=HEIGHT if len(names) <= _FEW_LINES else HEIGHT + 80,
+    )
+
+
+def _tell_apart(names: list[str]) -> Spec:
+    """Colours of lines, and dashes beside them where there are many."""
+    if len(names) == 1:
+        return {"color": alt.value(_FIRST)}
+    colours = [_FIRST, _SECOND, *_OTHERS[1:], *_MORE][: len(names)]
+    color = alt.Color("line:N", sort=names, title=None, scale=alt.Scale(domain=names, range=colours))
+    if len(names) <= _FEW_LINES:
+        return {"color": color}
+    dashes = [[1, 0]] * _FEW_LINES + [[6, 3]] * (len(names) - _FEW_LINES)
+    return {
+        "color": color.legend(columns=_LEGEND_COLUMNS, symbolType="stroke"),
+        "strokeDash": alt.StrokeDash(
+            "line:N", sort=names, title=None, scale=alt.Scale(domain=names, range=dashes),
+            legend=alt.Legend(columns=_LEGEND_COLUMNS, symbolType="stroke"),
+        ),
+    }  # fmt: skip
 
 
 def _share_colour(title: str) -> alt.Color:

@@ -125,7 +125,7 @@ class Verdict:
     costs: dict[str, float] = field(default_factory=dict)
     """What a submitted model costs: `parameters`, `weight_bytes`, `macs` and median `latency_ms` of one row,
     `latency_ratio` (to a reference model timed in turn with it) and `peak_bytes` (of
-    memory, before the first hidden row)."""
+    memory, before the first hidden row); and what the challenge's rule of graphs counted, such as `attentions`."""
     provenance: Provenance | None = None
     trace: str | None = None
     """Python traceback, when failed. For the operator only."""

@@ -47,6 +47,7 @@ MODEL = ModelSpec(
 )
 """What a challenge of models may ask for, all of it at once."""
 COSTS = {"parameters": 4514.0, "weight_bytes": 18_056.0, "macs": 190_000.0, "latency_ms": 0.12, "latency_ratio": 0.25}
+COSTS |= {"convolutions": 1.0, "attentions": 37.0}
 """What such a model may cost."""
 _numbers = count(1)
 Row = TypeVar("Row")

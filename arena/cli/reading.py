@@ -184,6 +184,8 @@ def show_costs(costs: dict[str, float]) -> None:
     shown: dict[str, object] = {
         _("Parameters"): f"{costs['parameters']:,.0f}" if "parameters" in costs else None,
         _("Weights"): show_size(int(costs["weight_bytes"])) if "weight_bytes" in costs else None,
+        _("Convolutions"): f"{costs['convolutions']:,.0f}" if "convolutions" in costs else None,
+        _("Attentions"): f"{costs['attentions']:,.0f}" if "attentions" in costs else None,
         _("MACs of one row"): f"{costs['macs']:,.0f}" if "macs" in costs else None,
         _("Time for one row"): f"{costs['latency_ms']:.3g} ms" if "latency_ms" in costs else None,
         _("Time beside the reference"): f"{costs['latency_ratio']:.3g} ×" if "latency_ratio" in costs else None,

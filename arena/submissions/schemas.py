@@ -103,7 +103,8 @@ class SubmissionRow(BaseModel):
     private_secondary: dict[str, float] = Field(description="After the reveal only.")
     costs: dict[str, float] = Field(
         description="What a scored model costs: `parameters`, `weight_bytes`, `macs` and `latency_ms` of one row, "
-        "`latency_ratio` (medians, the latter to a fixed reference timed in turn), `peak_bytes`; empty for tables."
+        "`latency_ratio` (medians, the latter to a fixed reference timed in turn), `peak_bytes`; where there is a rule "
+        "for graphs, what it counted: `convolutions`, `attentions`; empty for tables."
     )
     faults: list[FaultOut] = Field(description="The first faults of a rejected file.")
     fault_count: int = Field(description="Number of all faults.")

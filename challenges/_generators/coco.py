@@ -76,6 +76,10 @@ class Precision:
         known = ~np.isnan(lines).all(0)
         return np.asarray(lines[:, known].mean(1))
 
+    def curves(self, overlap: int) -> Floats:
+        """Precision at each of the 101 recalls, shape (categories, 101); NaN where there is no true box."""
+        return np.asarray(self.precision[overlap, :, :, ALL].T)
+
     def average_recall(self, most_found: int) -> float:
         """Mean recall over overlaps and categories, with so many boxes of each category in a picture."""
         return _mean(self.recall[:, :, ALL, MOST_FOUND.index(most_found)])

@@ -23,6 +23,8 @@ BATCH = 64
 LEARNING_RATE = 3e-3
 CLASSES = 10
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 
 def make_layer(before: int, after: int) -> nn.Module:
     """Look for `after` patterns in `before` planes, and halve the sides."""
@@ -47,7 +49,7 @@ def make_network() -> nn.Module:
 
 def to_tensor(pixels: np.ndarray) -> torch.Tensor:
     """Pixels 0 … 255 of shape (n, 32, 32, 3) as planes 0 … 1 of shape (n, 3, 32, 32), which PyTorch wants."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255).contiguous()
+    return torch.from_numpy(pixels).to(DEVICE).permute(0, 3, 1, 2).float().div(255).contiguous()
 
 
 def train(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -57,7 +59,7 @@ def train(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     for number in range(ROUNDS):
         losses = []
-        for rows in torch.split(torch.randperm(len(x)), BATCH):
+        for rows in torch.split(torch.randperm(len(x), device=DEVICE), BATCH):
             loss = nn.functional.cross_entropy(network(x[rows]), y[rows])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -71,14 +73,14 @@ def main(data: Path, out: Path) -> None:
     """Learn from `train.npz`, write a label and ten probabilities for each image of `test.npz`."""
     torch.manual_seed(0)
     with np.load(data / "train.npz") as arrays:
-        x, y = to_tensor(arrays["x"]), torch.from_numpy(arrays["y"]).long()
+        x, y = to_tensor(arrays["x"]), torch.from_numpy(arrays["y"]).to(DEVICE).long()
     with np.load(data / "test.npz") as arrays:
         ids, x_test = arrays["id"], to_tensor(arrays["x"])
-    network = make_network()
+    network = make_network().to(DEVICE)
     train(network, x, y)
     network.eval()
     with torch.no_grad():
-        probabilities = torch.cat([network(part).softmax(dim=1) for part in torch.split(x_test, 500)])
+        probabilities = torch.cat([network(part).softmax(dim=1) for part in torch.split(x_test, 500)]).cpu()
     submission = {"id": ids, "label": probabilities.argmax(dim=1).numpy()}
     submission |= {f"p{label}": probabilities[:, label].double().numpy().round(6) for label in range(CLASSES)}
     pl.DataFrame(submission).write_csv(out)

@@ -35,6 +35,8 @@ MOST_BOXES = 100
 OVERLAP = 0.5
 """Of two boxes of one class that overlap more than this, the surer one is kept."""
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 
 def make_layer(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Module:
     """Look for `after` patterns in `before` planes."""
@@ -78,7 +80,7 @@ class Detector(nn.Module):
 
 def read_boxes(said: torch.Tensor) -> torch.Tensor:
     """Boxes (…, 4) as left, top, right, bottom in pixels, of what cells say (rows, 16, 16, …)."""
-    cells = torch.arange(GRID)
+    cells = torch.arange(GRID, device=said.device)
     corner = torch.stack([cells.expand(GRID, GRID), cells[:, None].expand(GRID, GRID)], dim=2)
     middle = (corner + 2 * said[..., 1:3].sigmoid() - 0.5) * STRIDE
     half = TYPICAL / 2 * said[..., 3:5].clamp(-3, 3).exp()
@@ -114,6 +116,7 @@ class Examples:
             cells = (places[thing["image_id"]], slice(max(row - 1, 0), row + 1), slice(max(column - 1, 0), column + 1))
             self.boxes[cells] = torch.tensor([x, y, x + width, y + height], dtype=torch.float32)
             self.classes[cells] = thing["category_id"] - 1
+        self.boxes, self.classes = self.boxes.to(DEVICE), self.classes.to(DEVICE)
 
     def take(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Some pictures with boxes and classes of their cells, all mirrored for half of the calls."""
@@ -128,7 +131,7 @@ def load_pictures(data: Path, names: list[str]) -> torch.Tensor:
     """Pictures of the archive as bytes, shape (n, 3, 128, 128)."""
     with zipfile.ZipFile(data / "images.zip") as archive:
         pixels = [np.asarray(Image.open(BytesIO(archive.read(name))).resize((SIDE, SIDE))) for name in names]
-    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(np.stack(pixels)).to(DEVICE).permute(0, 3, 1, 2).contiguous()
 
 
 def measure_loss(said: torch.Tensor, boxes: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
@@ -150,7 +153,7 @@ def train(network: nn.Module, examples: Examples, rounds: int) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.2)
     for number in range(rounds):
         losses = []
-        for rows in torch.split(torch.randperm(count), BATCH):
+        for rows in torch.split(torch.randperm(count, device=DEVICE), BATCH):
             pictures, boxes, classes = examples.take(rows)
             loss = measure_loss(network(pictures), boxes, classes)
             optimiser.zero_grad()
@@ -177,7 +180,7 @@ def detect(network: nn.Module, pictures: torch.Tensor) -> list[tuple[torch.Tenso
     found = []
     for part in torch.split(pictures, 100):
         with torch.no_grad():
-            said = network(part.float() / 255)
+            said = network(part.float() / 255).cpu()  # sorting out boxes is many small steps
         every = (said[..., :1].sigmoid() * said[..., 5:].softmax(-1)).flatten(1)
         for boxes, chances in zip(read_boxes(said).flatten(1, 2).clamp(0, SIDE), every, strict=True):
             scores, places = chances.topk(2 * MOST_BOXES)
@@ -193,7 +196,7 @@ def main(data: Path, out: Path, rounds: int = ROUNDS) -> None:
     """Learn from `train.json`, write the things found in each picture of `test.csv`."""
     torch.manual_seed(0)
     examples = Examples(data)
-    network = Detector(len(examples.names))
+    network = Detector(len(examples.names)).to(DEVICE)
     train(network, examples, rounds)
     network.eval()
     with (data / "test.csv").open(encoding="utf-8", newline="") as file:

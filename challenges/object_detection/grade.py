@@ -1,4 +1,8 @@
-"""Scores detections by COCO's mean average precision, and says which kinds of errors cost how much of it."""
+"""Scores detections by COCO's mean average precision, and says which kinds of errors cost how much of it.
+
+Some public pictures are shown with the boxes that a participant sent, and never with the true ones: the pictures are
+the same for every submission, and one score for all of them decides which boxes are drawn.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,12 @@ FIRST = 0
 """Place of `ENOUGH` among the ten thresholds."""
 CURVES = ((0, "0.5"), (5, "0.75"), (8, "0.9"))
 """Places of thresholds whose curves are drawn, and their names."""
+EVERY = 5
+"""A curve for each class is drawn at every so-many-th of the 101 recalls: ten curves are many points."""
+DRAWN_PICTURES, DRAWN_BOXES = 12, 20
+"""Pictures that are shown, and boxes in each at most, the surest ones."""
+BOXES_AT_FIRST = 4
+"""In each picture on average, while no box is right."""
 CHINESE = {
     "airplane": "飞机",
     "car": "汽车",
@@ -60,6 +70,11 @@ def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
     found = Boxes(given.places["results"], rows[:, 0].astype(np.int64), rows[:, 1:5], rows[:, 5]).within(side.rows)
     field = Field(truth, found.settle(), len(side.rows), len(names), width)
     measured = field.measure(field.found)
+    shown: dict[str, Any] = {}
+    if side.is_public:
+        errors, categories = find_errors(field), [name_category(name) for name in names]
+        ids = hidden["answers"]["id"][side.rows[:DRAWN_PICTURES]].tolist()
+        shown = show(field, errors, measured, categories) | {"boxes": show_boxes(field, errors, categories, ids)}
     return Graded(
         score=measured.average(),
         secondary={
@@ -71,7 +86,7 @@ def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
             "ar_10": measured.average_recall(10),
         },
         influence=field.evaluate(field.found).measure_influence(),
-        shown=show(field, measured, names) if side.is_public else {},
+        shown=shown,
     )
 
 
@@ -172,35 +187,88 @@ def mend(field: Field, errors: Errors, kind: str) -> tuple[Boxes, Boxes]:
     return replace(found, category=category, box=box).take(~wrong | (surest & ~errors.is_taken)), field.truth
 
 
-def show(field: Field, measured: Precision, names: list[str]) -> dict[str, Any]:
+def name_category(name: str) -> dict[str, str]:
+    """A category in both languages."""
+    return {"en": name, "zh": CHINESE.get(name, name)}
+
+
+def show(field: Field, errors: Errors, measured: Precision, names: list[dict[str, str]]) -> dict[str, Any]:
     """Curves, the score of each class, and what each kind of errors costs: sums over the side, never single boxes."""
-    errors = find_errors(field)
     before = measured.average(overlap=FIRST)
     after = {kind: field.measure(*mend(field, errors, kind)).average(overlap=FIRST) for kind in ERRORS}
     # where all that is left to find was never found, nothing is left, and nothing is wrong
     gains = {kind: (1.0 if np.isnan(score) else score) - before for kind, score in after.items()}
-    recalls = np.linspace(0, 1, 101)
+    together = {
+        f"overlap of {name} or more": (f"重叠不低于 {name}", measured.curve(place).tolist()) for place, name in CURVES
+    }
     return {
-        "curves": {
-            "x_label": {"en": "recall", "zh": "召回率"},
-            "y_label": {"en": "precision", "zh": "精确率"},
-            "lines": [
-                {
-                    "name": {"en": f"overlap of {name} or more", "zh": f"重叠不低于 {name}"},
-                    "points": list(zip(recalls.tolist(), measured.curve(place).tolist(), strict=True)),
-                }
-                for place, name in CURVES
-            ],
-        },
+        "curves": draw_curves([({"en": en, "zh": zh}, curve) for en, (zh, curve) in together.items()]),
+        "class_curves": draw_curves(list(zip(names, measured.curves(FIRST).tolist(), strict=True)), EVERY),
         "errors": {
             "label": {"en": "AP50 that would be gained without them", "zh": "若没有这类错误，AP50 能提高多少"},
             "rows": [{"name": {"en": en, "zh": zh}, "value": gains[kind]} for kind, (en, zh) in ERRORS.items()],
         },
         "classes": {
             "label": {"en": "average precision", "zh": "平均精确率"},
-            "rows": [
-                {"name": {"en": name, "zh": CHINESE.get(name, name)}, "value": score}
-                for name, score in zip(names, measured.by_category(), strict=True)
-            ],
+            "rows": [{"name": name, "value": score} for name, score in zip(names, measured.by_category(), strict=True)],
         },
     }
+
+
+def draw_curves(curves: list[tuple[dict[str, str], list[float]]], every: int = 1) -> dict[str, Any]:
+    """Lines of precision over recall, from their names and 101 precisions each."""
+    recalls = np.linspace(0, 1, 101).tolist()
+    return {
+        "x_label": {"en": "recall", "zh": "召回率"},
+        "y_label": {"en": "precision", "zh": "精确率"},
+        "lines": [{"name": name, "points": list(zip(recalls, curve, strict=True))[::every]} for name, curve in curves],
+    }
+
+
+def find_balance(field: Field, errors: Errors) -> tuple[float, float]:
+    """The score from which on boxes are worth drawing, and the F1 score that they reach at an overlap of 0.5.
+
+    Scores may be any numbers, so that no threshold is right for all. While no box is right, the F1 score is 0 and the
+    surest ones are drawn.
+    """
+    order = np.argsort(-field.found.score, kind="stable")
+    scores = field.found.score[order]
+    right = np.cumsum(errors.kind[order] == "")
+    balance = 2 * right / (np.arange(1, len(order) + 1) + len(field.truth.picture))
+    balance[:-1][scores[:-1] == scores[1:]] = 0  # boxes of one score are drawn together
+    if balance.any():
+        return float(scores[balance.argmax()]), float(balance.max())
+    return float(scores[min(BOXES_AT_FIRST * field.pictures, len(scores)) - 1]), 0.0
+
+
+def show_boxes(field: Field, errors: Errors, names: list[dict[str, str]], ids: list[str]) -> dict[str, Any]:
+    """The first pictures of the side with found boxes, the surest of each; nothing where none was found.
+
+    Args:
+        field: Pictures and boxes.
+        errors: Which boxes are right.
+        names: Of the categories.
+        ids: Of the pictures to show.
+    """
+    found = field.found
+    if not len(found.score):
+        return {"note": None, "pictures": []}
+    least, balance = find_balance(field, errors)
+    english = f"Drawn are your boxes with a score of {least:.3g} or more: "
+    chinese = f"画出的是分数不低于 {least:.3g} 的框："
+    if balance:
+        english += f"there precision and recall are in the best balance (F1 {balance:.2f} at an overlap of 0.5)."
+        chinese += f"从这个分数起，精确率和召回率最均衡（重叠 0.5 时 F1 为 {balance:.2f}）。"
+    else:
+        english += "the surest ones. At an overlap of 0.5 none is right yet."
+        chinese += "也就是把握最大的那些。重叠 0.5 时还没有一个是对的。"
+    pictures = []
+    for place, name in enumerate(ids):
+        rows = np.flatnonzero((found.picture == place) & (found.score >= least))[:DRAWN_BOXES]
+        boxes = zip(found.category[rows].tolist(), found.score[rows].tolist(), found.box[rows].tolist(), strict=True)
+        told = [
+            {"name": names[kind - 1] if kind <= len(names) else str(kind), "kind": kind, "score": score, "box": box}
+            for kind, score, box in boxes
+        ]
+        pictures.append({"file": f"test/{name}.jpg", "boxes": told})
+    return {"note": {"en": english, "zh": chinese}, "pictures": pictures}

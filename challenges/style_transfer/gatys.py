@@ -1,8 +1,11 @@
-"""A strong solution for style_transfer, not published with the data: change the pixels themselves, by gradients.
+"""A strong solution for style_transfer: change the pixels themselves, by gradients.
+
+It is not published with the data: it reaches `excellent`, and would leave nothing to find to whoever ran it. It is kept
+to measure the levels with, and tests run it.
 
 Random filters stand in for the server's: of the same sizes and scales, fewer, and new ones at every step, so that the
 pixels cannot learn any by heart. Starting at the colours that `baseline.py` makes, they follow the score's gradient.
-A CPU of two cores needs some minutes, a GPU some seconds. It is kept to measure the levels with, and tests run it.
+A CPU of two cores needs some minutes, a GPU some seconds.
 
     python gatys.py --data style_transfer --out submission.zip
 

@@ -71,7 +71,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
 
 
 def make_pictures(raw: Path, keys: Keys, source: str) -> tuple[Pixels, Pixels]:
-    """Pictures to repaint, shape (40, 96, 96, 3), and styles, shape (10, 96, 96, 3)."""
+    """Pictures to repaint, shape (40, 96, 96, 3), and styles, shape (20, 96, 96, 3)."""
     photographs = [np.asarray(image) for image in load_sample_images().images]
     crops = keys.rng("content/crops")
     if source == "real":

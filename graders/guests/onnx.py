@@ -51,6 +51,7 @@ def main(guest: Guest) -> None:
         problems = rule.check(model.graph, ask.model.output.name) if rule else []
         if problems:
             raise InvalidSubmission.because(Reason.RULE_BROKEN, problem=join(Phrase.BOTH, problems))
+        costs |= rule.count(model.graph, ask.model.output.name) if rule else {}
         run = _start(model, [ask.model.output.name], ask)
 
         def compute(inputs: list[NDArray[Any]]) -> NDArray[Any]:

@@ -41,7 +41,7 @@ class Opened:
 
     load: Load
     costs: dict[str, float]
-    """`parameters` and `weight_bytes`."""
+    """`parameters` and `weight_bytes`, and what the challenge's rule counted."""
     count_macs: Callable[[list[list[NDArray[Any]]]], float]
     """Counts multiplications with additions of several rows, one by one, and returns the most for one."""
     attachments: dict[str, bytes] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from challenges.errors import Fault, InvalidSubmission, Reason
 from challenges.phrases import Phrase, say
 from graders.faults import parse_refusal
 from graders.models.serving import ATTACHMENT, ATTACHMENT_BYTES, find_excess, hidden_costs
+from graders.rules import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,8 @@ def parse_tried(frame: Frame, model: ModelSpec, *, is_code: bool) -> Tried:
         if (refusal := parse_refusal(frame.note)) is not None:
             faults, count = refusal
             return Tried([_hush(fault) for fault in faults] if is_code else faults, count)
-        costs, texts = _parse_costs(frame.note.get("costs"), COSTS), _parse_texts(frame, model)
+        counted = COUNTED if model.rule else ()
+        costs, texts = _parse_costs(frame.note.get("costs"), COSTS, counted), _parse_texts(frame, model)
         gpu_bytes, peak_bytes = (int(_parse_size(frame.note.get(name, 0))) for name in ("gpu_bytes", "peak_bytes"))
         return Tried(costs=costs, attachments=texts, gpu_bytes=gpu_bytes, peak_bytes=peak_bytes)
     except ValueError as error:
@@ -81,10 +83,11 @@ def check_hidden(frame: Frame, caps: Caps) -> None:
         raise InvalidSubmission(faults)
 
 
-def _parse_costs(told: Any, names: Sequence[str]) -> dict[str, float]:
-    if not isinstance(told, dict) or sorted(told) != sorted(names):
+def _parse_costs(told: Any, names: Sequence[str], others: Sequence[str] = ()) -> dict[str, float]:
+    """Costs of these names, all of them; others may be told too."""
+    if not isinstance(told, dict) or not set(names) <= set(told) <= {*names, *others}:
         raise ValueError("no costs")
-    return {name: _parse_size(told[name]) for name in names}
+    return {name: _parse_size(told[name]) for name in (*names, *others) if name in told}
 
 
 def _parse_size(value: Any) -> float:

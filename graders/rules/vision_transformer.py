@@ -20,7 +20,7 @@ def check(graph: onnx.GraphProto, output: str = "logits") -> list[Words]:
     """What a graph lacks to be a vision transformer; only what the output that is read depends on counts."""
     live = _live_nodes(graph, output)
     problems = []
-    convolutions = [node for node in live if node.op_type in CONVOLUTIONS]
+    convolutions = _find_convolutions(live)
     if len(convolutions) > 1:
         problems.append(say(Phrase.CONVOLUTIONS, found=len(convolutions)))
     elif convolutions and not _embeds_patches(convolutions[0], graph):
@@ -29,6 +29,12 @@ def check(graph: onnx.GraphProto, output: str = "logits") -> list[Words]:
     if attentions < LEAST_ATTENTIONS:
         problems.append(say(Phrase.ATTENTIONS, found=attentions, least=LEAST_ATTENTIONS))
     return problems
+
+
+def count(graph: onnx.GraphProto, output: str = "logits") -> dict[str, float]:
+    """How many convolutions and attentions the output that is read depends on."""
+    live = _live_nodes(graph, output)
+    return {"convolutions": float(len(_find_convolutions(live))), "attentions": float(count_attentions(live))}
 
 
 def count_attentions(nodes: list[onnx.NodeProto]) -> int:
@@ -44,6 +50,10 @@ def count_attentions(nodes: list[onnx.NodeProto]) -> int:
             is_fed = _reaches(node, lambda n: [makers[name] for name in n.input if name in makers])
             found += is_fed and _reaches(node, lambda n: [t for name in n.output for t in takers.get(name, [])])
     return found
+
+
+def _find_convolutions(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    return [node for node in nodes if node.op_type in CONVOLUTIONS]
 
 
 def _reaches(node: onnx.NodeProto, step: Callable[[onnx.NodeProto], list[onnx.NodeProto]]) -> bool:

@@ -109,16 +109,67 @@ def test_half_of_the_answers_get_about_half_with_an_error(made: Prepared, tmp_pa
         assert 0.01 < side.standard_error < 0.1
 
 
-def test_diagnostics_are_sums_that_name_no_picture(made: Prepared, tmp_path: Path):
-    results = to_results(made, keep=0.7)
-    verdict = send(made, results, tmp_path)
-    told = json.dumps(verdict.diagnostics)
-    assert [(d["kind"], len(d.get("rows", d.get("lines")))) for d in verdict.diagnostics] == [
+def test_diagnostics_name_no_picture_and_show_no_true_box(made: Prepared, tmp_path: Path):
+    results = [one | {"bbox": [1.5, 1.5, 1.5, 1.5]} for one in to_results(made, keep=0.3)]
+    verdict = send(made, results + to_results(made, keep=0.7)[len(results) :], tmp_path)
+    assert [(d["kind"], len(d.get("rows", d.get("lines", d.get("pictures"))))) for d in verdict.diagnostics] == [
+        ("boxes", 12),
         ("curve", 3),
+        ("curve", 10),
         ("values", 6),
         ("values", 10),
     ]
-    assert not any(name in told for name in made.answers["id"])
+    assert not any(name in json.dumps(verdict.diagnostics) for name in made.answers["id"])
+    drawn = [box["box"] for picture in verdict.diagnostics[0]["pictures"] for box in picture["boxes"]]
+    assert {tuple(box) for box in drawn} == {(1.5, 1.5, 1.5, 1.5)}  # what was sent, not what would be right
+
+
+def test_the_pictures_with_boxes_are_public_and_the_same_for_all(made: Prepared, tmp_path: Path):
+    first = send(made, to_results(made), tmp_path).diagnostics[0]
+    other = made.grade(made.sample_file).diagnostics[0]
+    jpegs = [picture["jpeg"] for picture in first["pictures"]]
+    assert jpegs == [picture["jpeg"] for picture in other["pictures"]]
+    assert len(set(jpegs)) == 12
+    assert {box["score"] for picture in first["pictures"] for box in picture["boxes"]} == {0.5}
+    ids, objects = load_objects(made)
+    public = [place for place, name in enumerate(ids) if name in set(made.answers.filter(side="public")["id"])]
+    counts = np.bincount(objects["picture"], minlength=len(ids))[public[:12]].tolist()
+    assert [len(picture["boxes"]) for picture in first["pictures"]] == counts
+    assert "F1 1.00" in first["note"]["en"]
+    assert "none is right yet" in other["note"]["en"]
+    assert {len(picture["boxes"]) for picture in other["pictures"]} == {1}
+
+
+def test_where_nothing_is_sent_no_picture_is_shown(made: Prepared, tmp_path: Path):
+    assert "boxes" not in [d["kind"] for d in send(made, [], tmp_path).diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_right", "expected"),
+    [
+        ([5.0, 4.0, 3.0, 2.0], [1, 1, 0, 0], (4.0, 1.0)),
+        ([5.0, 4.0, 4.0, 2.0], [1, 1, 0, 0], (4.0, 0.8)),  # boxes of one score are drawn together
+        ([-1.0, -2.0, -3.0, -4.0], [0, 0, 0, 0], (-4.0, 0.0)),
+    ],
+)
+def test_boxes_are_drawn_where_precision_and_recall_are_in_balance(
+    scores: list[float], is_right: list[int], expected: tuple[float, float]
+):
+    box = np.array([[0, 0, 10, 10], [50, 50, 10, 10]], dtype=np.float64)
+    truth = Boxes(np.zeros(2, np.intp), np.ones(2, np.int64), box, np.zeros(2))
+    moved = [box[place % 2] + (0 if right else 30) for place, right in enumerate(is_right)]
+    found = Boxes(np.zeros(4, np.intp), np.ones(4, np.int64), np.array(moved), np.array(scores)).settle()
+    field = GRADE.Field(truth, found, 1, 1, 128)
+    assert GRADE.find_balance(field, GRADE.find_errors(field)) == pytest.approx(expected)
+
+
+def test_categories_without_a_name_are_shown_by_their_number():
+    box = np.array([[0, 0, 10, 10]], dtype=np.float64)
+    truth = Boxes(np.zeros(1, np.intp), np.ones(1, np.int64), box, np.ones(1))
+    field = GRADE.Field(truth, replace(truth, category=np.array([9])), 1, 3, 640)
+    told = GRADE.show_boxes(field, GRADE.find_errors(field), [GRADE.name_category("RBC")] * 3, ["a"])
+    (drawn,) = told["pictures"][0]["boxes"]
+    assert (drawn["name"], drawn["kind"]) == ("9", 9)
 
 
 def test_at_home_the_same_is_checked(made: Prepared, tmp_path: Path):
@@ -184,7 +235,8 @@ def test_mending_one_kind_of_errors_mends_all_where_there_is_no_other(kind: str)
     field = replace(field, found=Boxes(*both).settle())
     errors = GRADE.find_errors(field)
     assert set(errors.kind.tolist()) == ({""} if kind == "missed" else {"", kind})
-    rows = GRADE.show(field, field.measure(field.found), ["a", "b", "c"])["errors"]["rows"]
+    names = [GRADE.name_category(name) for name in "abc"]
+    rows = GRADE.show(field, errors, field.measure(field.found), names)["errors"]["rows"]
     gains = dict(zip(GRADE.ERRORS, (row["value"] for row in rows), strict=True))
     before = field.measure(field.found).average(overlap=0)
     assert before < 0.95

@@ -53,10 +53,13 @@ def test_cells_are_pooled_divided_anew_and_graded(workshop: Workshop, tmp_path: 
             *(hidden[name].tolist() for name in ("picture", "category", "box")), strict=True
         )
     ]
+    results += [results[0] | {"category_id": category, "score": 0.5} for category in range(4, 11)]  # find nothing
     (tmp_path / "results.json").write_text(json.dumps(results), "utf-8")
     verdict = real.grade(tmp_path / "results.json")
     assert verdict.private is not None
     assert verdict.private.score == 1.0
+    assert [len(d["pictures"]) for d in verdict.diagnostics if d["kind"] == "boxes"] == [12]
+    assert {line["name"]["zh"] for line in verdict.diagnostics[2]["lines"]} == {"红细胞", "白细胞", "血小板"}
     assert real.package.manifest.sources["real"].honour_system
 
 

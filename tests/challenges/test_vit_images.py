@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from challenges._generators.keys import Keys
-from graders.rules.vision_transformer import check
+from graders.rules.vision_transformer import check, count
 from tests.challenges.cifar_archives import make_batches, prepare_real, records_by_image
 from tests.challenges.workshop import CHALLENGES, SECRET, load_part, load_script
 
@@ -60,7 +60,9 @@ def test_the_baseline_is_a_vision_transformer_and_exported_as_it_is(tmp_path: Pa
     torch.manual_seed(0)
     network = baseline.VisionTransformer()
     baseline.export(network, tmp_path / "model.onnx")
-    assert check(onnx.load(tmp_path / "model.onnx").graph) == []
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    assert check(graph) == []
+    assert count(graph) == {"convolutions": 1, "attentions": baseline.DEPTH}
     for rows in (1, 7):
         image = np.random.default_rng(rows).random((rows, 3, 32, 32), dtype=np.float32)
         with torch.no_grad():

@@ -239,7 +239,7 @@ def test_models_are_told_with_what_they_cost(arena: Arena, ada: User, db: Sessio
         assert fact in shown
     assert not re.search(r"weight_bytes|latency_ratio", shown)
     costs = arena("submission", str(sent.id), **wide).out
-    assert all(expected in costs for expected in ("4,514", "190,000", "0.25 ×"))
+    assert all(expected in costs for expected in ("4,514", "190,000", "0.25 ×", "Attentions", "37"))
 
 
 def test_where_tables_are_sent_no_costs_are_told(arena: Arena, flowers: str):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import arena
 from arena.charts import (
     board_chart,
     chart_json,
@@ -116,6 +117,22 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     },
     {"kind": "checks", "groups": [{"name": "b", "share": 1.0}], "passed": 2, "total": 2, "rows": []},
     {"kind": "gallery", "columns": [TITLE, "b"], "rows": [{"pictures": ["aGk=", "aGk="], "caption": "pair <1>"}]},
+    {
+        "kind": "boxes",
+        "note": TITLE,
+        "pictures": [
+            {
+                "jpeg": "aGk=",
+                "width": 640,
+                "height": 480,
+                "boxes": [
+                    {"name": TITLE, "kind": 1, "score": 0.912, "box": [0.0, 2.5, 30.0, 40.0]},
+                    {"name": "<b>", "kind": 11, "score": -1e300, "box": [600.0, 400.0, 40.0, 80.0]},
+                ],
+            },
+            {"jpeg": "aGk=", "width": 640, "height": 480, "boxes": []},
+        ],
+    },
     {"kind": "contingency", "true": ["A", "B"], "clusters": ["7", "-2"], "matrix": [[9, 0], [1, 3]], "others": [0, 2]},
     {"kind": "contingency", "true": ["A"], "clusters": ["7"], "matrix": [[9]], "others": [0]},
     {
@@ -131,6 +148,7 @@ DIAGNOSTICS: list[dict[str, Any]] = [
 LINES = [{"name": name, "points": [[1, 0.2], [2, 0.4]]} for name in ("one", "</script>")]
 CHARTS = {
     "curve": curve_chart(LINES, "x", "y"),
+    "ten lines": curve_chart([{**LINES[0], "name": str(number)} for number in range(10)], "x", "y"),
     "one line": curve_chart(LINES[:1], "x", "y"),
     "score": score_chart(SCORES, "Score", "Best", "Time"),
     "board": board_chart(TEAMS, "ada", "Score", "Team", "Time"),
@@ -151,6 +169,29 @@ def test_a_chart_is_drawn_in_the_colours_of_the_style_sheet(name: str, language:
     colours = {part.get(kind, "none") for part in root.iter() for kind in ("fill", "stroke")}
     assert not {colour for colour in colours if colour.startswith(("#", "rgb"))}
     assert any(colour.startswith("var(--") for colour in colours)
+
+
+def test_of_many_lines_no_two_look_alike():
+    encoding = CHARTS["ten lines"]["encoding"]
+    assert len(set(encoding["color"]["scale"]["range"])) == 10
+    assert [
+        len(set(map(tuple, CHARTS[name]["encoding"].get("strokeDash", {}).get("scale", {}).get("range", []))))
+        for name in ("curve", "ten lines")
+    ] == [0, 2]
+
+
+def test_the_colours_of_charts_are_in_the_style_sheet():
+    styles = (Path(arena.__file__).parent / "static" / "arena.css").read_text(encoding="utf-8")
+    used = CHARTS["ten lines"]["encoding"]["color"]["scale"]["range"]
+    assert [name for name in used if f"{name.removeprefix('var(').removesuffix(')')}:" not in styles] == []
+
+
+def test_boxes_keep_their_class_and_say_that_true_ones_stay_hidden():
+    told = next(each for each in DIAGNOSTICS if each["kind"] == "boxes")
+    html = environment(ENGLISH).get_template("diagnostics/boxes.html").render(d=told)
+    assert "A title True boxes stay hidden." in html
+    assert html.count('class="box-1"') == 2  # the eleventh kind begins again
+    assert "A title 0.912 · &lt;b&gt; -1e+300" in html
 
 
 def test_axes_name_days_in_the_language():

@@ -85,6 +85,10 @@ def test_costs_stand_beside_the_score_everywhere(client: httpx.Client, db: Sessi
     page = client.get(f"/submissions/{sent.id}", headers=token).text
     for expected in ("4,514", "190,000", "0.12", "0.25 ×", "18.1"):
         assert expected in page
+    for language, words in (("en", ("Convolutions", "Attentions")), ("zh-CN", ("卷积", "注意力"))):
+        page = client.get(f"/submissions/{sent.id}", headers=token | {"Accept-Language": language}).text
+        for word, number in zip(words, (1, 37), strict=True):
+            assert f'<dt>{word}</dt><dd class="num">{number}</dd>' in page
 
 
 def test_of_tables_and_of_models_not_measured_no_costs_are_told(client: httpx.Client, db: Session, modelled: Challenge):

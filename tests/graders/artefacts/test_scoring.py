@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from challenges._generators.grading import Given, Graded, Hidden, Side, grade_mean
 from challenges.errors import InvalidSubmission, Reason
@@ -132,6 +135,54 @@ def test_values_and_pictures_are_shown_within_bounds():
     assert len(told["rows"]) == 12
     assert told["rows"][0]["pictures"][0].startswith("iVBOR")
     assert shown("gallery", {"columns": [NAMES], "rows": []}) == []
+
+
+def archive_of(**sizes: tuple[int, int]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, size in sizes.items():
+            picture = BytesIO()
+            Image.new("RGB", size, "red").save(picture, "JPEG")
+            archive.writestr(name, picture.getvalue())
+    return buffer.getvalue()
+
+
+def test_boxes_are_cut_off_at_the_edges_of_their_picture_which_is_read_once():
+    reads: list[str] = []
+
+    def read_public(name: str) -> bytes:
+        reads.append(name)
+        return archive_of(small=(40, 30), large=(1280, 960))
+
+    box: dict[str, Any] = {"name": NAMES, "kind": 3, "score": 0.123456}
+    inside, across, around, outside, thin = (
+        box | {"box": numbers}
+        for numbers in ([1, 2, 3, 4], [-5, 25, 10, 2000], [-1e3, -1e3, 3e3, 3e3], [90, 5, 10, 10], [1, 1, 0.01, 5])
+    )
+    told = {
+        "note": NAMES,
+        "pictures": [
+            {"file": "small", "boxes": [inside, across, around, outside, thin] * 10},
+            {"file": "large", "boxes": []},
+            *([{"file": "small", "boxes": []}] * 20),
+        ],
+    }
+    diagnostics = [Diagnostic("boxes", NAME, {"of": "it", "file": "pictures.zip"})]
+    challenge = challenge_with(lambda *_: Graded(1.0, shown={"it": told}), diagnostics=diagnostics)
+    challenge = replace(challenge, read_public=read_public)
+    (found,) = judge(challenge, Given()).diagnostics
+    assert judge(challenge, Given()).diagnostics == [found]
+    assert reads == ["pictures.zip"]
+    assert len(found["pictures"]) == 12
+    small, large = found["pictures"][:2]
+    assert (len(small["boxes"]), large["boxes"]) == (12, [])  # of the first twenty
+    assert [box["box"] for box in small["boxes"][:3]] == [[1, 2, 3, 4], [0, 25, 5, 5], [0, 0, 40, 30]]
+    assert small["boxes"][0] == {**inside, "score": 0.123}
+    assert [(p["width"], p["height"]) for p in (small, large)] == [(40, 30), (1280, 960)]
+    shown_sizes = [Image.open(BytesIO(base64.b64decode(p["jpeg"]))).size for p in (small, large)]
+    assert shown_sizes == [(40, 30), (320, 240)]
+    told["pictures"] = []
+    assert judge(challenge, Given()).diagnostics == []
 
 
 def test_points_are_shown_one_by_one_within_bounds():

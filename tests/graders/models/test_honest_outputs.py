@@ -93,6 +93,7 @@ FIRST: dict[str, dict[str, Any]] = {
     "no note": {},
     "no costs": {"costs": {}},
     "one cost more": {"costs": {**COSTS, "secret": 1}},
+    "a count without a rule": {"costs": {**COSTS, "attentions": 2}},
     "not finite": {"costs": {**COSTS, "macs": math.inf}},
     "negative": {"costs": {**COSTS, "macs": -1}},
     "true": {"costs": {**COSTS, "macs": True}},

@@ -282,7 +282,10 @@ def test_weights_hidden_in_a_node_or_as_whole_numbers_count():
 
 def test_the_rule_of_vision_transformers():
     challenge = image_challenge(rule="vision_transformer")
-    assert submit(to_onnx(Attentive()), challenge).costs["macs"] > 0
+    costs = submit(to_onnx(Attentive()), challenge).costs
+    assert costs["macs"] > 0
+    assert (costs["convolutions"], costs["attentions"]) == (1, 2)
+    assert "attentions" not in submit(to_onnx(Attentive()), image_challenge()).costs  # where no rule asks
     fault = refuse(to_onnx(Convolutional()), challenge)
     assert fault.reason is Reason.RULE_BROKEN
     assert "softmax" in str(fault.facts["problem"])
