@@ -6,7 +6,7 @@ The reference for organisers is generated from the sentences below each field.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -89,6 +89,8 @@ class Column:
     """What it holds, in a few words."""
     labels: list[str] = field(default_factory=list)
     """For `label`: the legal labels, as text."""
+    names: list[Text] = field(default_factory=list)
+    """For `label`: what each label is called, in their order; the English ones may be submitted too, in any case."""
     minimum: float | None = None
     """For numbers: the smallest legal value."""
     maximum: float | None = None
@@ -209,6 +211,8 @@ class Source:
     """The official answers are public: the board awards no ranking points."""
     listed: str = ""
     """File of the package that lists more to download, one a line: sha256, size in bytes, and URL."""
+    names: dict[str, list[Text]] = field(default_factory=dict)
+    """Where labels stand for other things than in the offline data: a column's `names` for this source, by its name."""
 
 
 @dataclass(frozen=True)
@@ -268,3 +272,11 @@ class Manifest:
     def is_scored_by_package(self) -> bool:
         """The package's `grade.py` scores, not the metrics that read columns."""
         return self.artefacts is not None or self.program is not None
+
+    def of_source(self, name: str) -> Manifest:
+        """The manifest with what labels are called in the data of one source, `offline` or a real one."""
+        names = self.sources[name].names if name in self.sources else {}
+        if not names:
+            return self
+        columns = [replace(column, names=names.get(column.name, column.names)) for column in self.submission.columns]
+        return replace(self, submission=replace(self.submission, columns=columns))

@@ -21,15 +21,16 @@ def dump_manifest(manifest: Manifest) -> dict[str, Any]:
 
 
 def manifest_of(challenge: Challenge) -> Manifest:
-    """The manifest of a challenge, parsed once per text.
+    """The manifest of a challenge, parsed once per text, with what labels are called in the data in use.
 
     Its dates are those of the package; the ones that hold are the challenge's own `opens_at` and `deadline`.
     """
-    return _parse(json.dumps(challenge.manifest, sort_keys=True))
+    source = challenge.dataset.source if challenge.dataset else ""
+    return _parse(json.dumps(challenge.manifest, sort_keys=True), source)
 
 
 @lru_cache(maxsize=512)
-def _parse(text: str) -> Manifest:
+def _parse(text: str, source: str) -> Manifest:
     data = json.loads(text)
     dates = {name: dt.datetime.fromisoformat(data[name]) for name in DATES if data.get(name) is not None}
-    return parse_record(Manifest, data | dates)
+    return parse_record(Manifest, data | dates).of_source(source)
