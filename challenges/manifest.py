@@ -89,6 +89,8 @@ class Column:
     """What it holds, in a few words."""
     labels: list[str] = field(default_factory=list)
     """For `label`: the legal labels, as text."""
+    names: list[Text] = field(default_factory=list)
+    """For `label`: what each label is called, in their order; the English ones may be submitted too, in any case."""
     minimum: float | None = None
     """For numbers: the smallest legal value."""
     maximum: float | None = None
@@ -213,6 +215,8 @@ class Source:
     """Scores of the levels on this data. None: its board has no levels, since those of other data say nothing here."""
     baselines: list[Baseline] = field(default_factory=list)
     """Reference scores measured on this data."""
+    names: dict[str, list[Text]] = field(default_factory=dict)
+    """Where labels stand for other things than in the offline data: a column's `names` for this source, by its name."""
 
 
 @dataclass(frozen=True)
@@ -269,11 +273,15 @@ class Manifest:
     """End of submissions (aware). None: practice, always open, and private scores are never shown."""
 
     def of_source(self, source: str) -> Manifest:
-        """The manifest for data of a source: its levels and baselines are those that were measured on it."""
+        """The manifest for data of a source: levels and baselines measured on it, and what its labels are called."""
         if source not in self.sources:
             return self
         own = self.sources[source]
-        return replace(self, thresholds=own.thresholds, baselines=own.baselines)
+        columns = [
+            replace(column, names=own.names.get(column.name, column.names)) for column in self.submission.columns
+        ]
+        table = replace(self.submission, columns=columns)
+        return replace(self, thresholds=own.thresholds, baselines=own.baselines, submission=table)
 
     @property
     def is_scored_by_package(self) -> bool:

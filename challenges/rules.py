@@ -52,6 +52,7 @@ def check_manifest(manifest: Manifest) -> None:
         is_text = column.type is ColumnType.TEXT
         _require(is_text or not column.most_characters, f"column {column.name}: most_characters goes with type text")
         _require(column.most_characters >= 0, f"column {column.name}: most_characters must not be negative")
+    _check_names(manifest)
     for at in (manifest.opens_at, manifest.deadline):
         _require(at is None or at.tzinfo is not None, "opens_at and deadline need a UTC offset")
     is_model = manifest.kind in MODEL_KINDS
@@ -78,6 +79,22 @@ def _check_columns(manifest: Manifest) -> None:
     _require(is_package != bool(manifest.submission.columns), f"submission.columns go with {kinds}")
     for metric in [manifest.metric, *manifest.secondary]:
         _require(is_package != bool(metric.columns), f"metric {metric.name}: columns go with {kinds}")
+
+
+def _check_names(manifest: Manifest) -> None:
+    """Names of labels are as many as these, and none can be taken for another label."""
+    for source, told in manifest.sources.items():
+        labels = {column.name for column in manifest.submission.columns if column.labels}
+        for name in told.names:
+            _require(name in labels, f"sources.{source}.names: there is no column {name!r} of type label")
+    for each in (manifest, *(manifest.of_source(source) for source in manifest.sources)):
+        for column in each.submission.columns:
+            count = len(column.names)
+            _require(count in (0, len(column.labels)), f"column {column.name}: names must be as many as labels")
+            means = {label.lower(): label for label in column.labels}
+            for label, called in zip(column.labels, column.names, strict=False):
+                same = means.setdefault(called.en.lower(), label) == label
+                _require(same, f"column {column.name}: the name {called.en!r} stands for two labels")
 
 
 def _check_thresholds(manifest: Manifest, levels: Thresholds | None, place_of_all: str = "thresholds") -> None:

@@ -122,9 +122,22 @@ def check_file(manifest: Manifest, folder: Path, path: Path) -> Checked:
 def check_table(manifest: Manifest, folder: Path, upload: Upload) -> None:
     """Check a table of predictions; ids too, where a sample submission tells them.
 
+    Nothing beside the manifest tells of which source the data is, so that labels may be called as in any of them.
+
     Raises:
         InvalidSubmission: What is wrong with it.
     """
+    others = [manifest.of_source(name) for name, source in manifest.sources.items() if source.names]
+    refusals = []
+    for each in (manifest, *others):
+        try:
+            return _check_table(each, folder, upload)
+        except InvalidSubmission as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _check_table(manifest: Manifest, folder: Path, upload: Upload) -> None:
     table, sample = manifest.submission, folder / SAMPLE_FILE
     content = upload.path.read_bytes()
     if sample.exists():

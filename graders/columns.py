@@ -120,6 +120,8 @@ def _are_codes(labels: tuple[str, ...]) -> bool:
 def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:
     labels = tuple(column.labels)
     table = _integer_table(labels)
+    if column.names and series.dtype == pl.String:
+        series = _read_names(series, column)
     if series.dtype == pl.UInt8 and table is not None and _are_codes(labels) and not series.null_count():
         direct = series.to_numpy()
         if direct.max(initial=0) < len(labels):
@@ -151,6 +153,12 @@ def _codes(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | 
         lambda row: {"column": column.name, "value": str(series[row]), "expected": expected},
     )
     return None
+
+
+def _read_names(series: pl.Series, column: Column) -> pl.Series:
+    """Labels in the place of their English names, whatever the case; all else as it is."""
+    labels = {name.en.lower(): label for label, name in zip(column.labels, column.names, strict=True)}
+    return series.str.to_lowercase().replace_strict(labels, default=series)
 
 
 def _texts(series: pl.Series, column: Column, faults: Faults) -> NDArray[Any] | None:

@@ -51,6 +51,7 @@ class LoadedChallenge:
 
     package_digest: str
     manifest: Manifest
+    """The package's, with what labels are called in this data."""
     dataset: str
     dataset_digest: str
     """sha256 of the vault's data manifest."""
@@ -206,7 +207,8 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         answers = read_blob(vault_url, ANSWERS_FILE)
     except FileNotFoundError as error:
         raise BrokenChallenge(f"{package.slug}: no answers of {dataset} in the vault") from error
-    promised = {file["name"]: file["digest"] for file in json.loads(data_manifest)["hidden"]}
+    told = json.loads(data_manifest)
+    promised = {file["name"]: file["digest"] for file in told["hidden"]}
 
     def check(name: str, content: bytes) -> bytes:
         if promised.get(name) != hashlib.sha256(content).hexdigest():
@@ -214,7 +216,7 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         return content
 
     challenge = make_challenge(
-        package.manifest,
+        package.manifest.of_source(told["source"]),
         pl.read_parquet(BytesIO(check(ANSWERS_FILE, answers))),
         package_digest=package.digest,
         dataset=dataset,

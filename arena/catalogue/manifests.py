@@ -21,7 +21,7 @@ def dump_manifest(manifest: Manifest) -> dict[str, Any]:
 
 
 def manifest_of(challenge: Challenge, dataset: Dataset | None = None) -> Manifest:
-    """The manifest of a challenge, parsed once per text, with the levels and baselines of some data's source.
+    """The manifest of a challenge, parsed once per text, with levels, baselines and labels of some data's source.
 
     Its dates are those of the package; the ones that hold are the challenge's own `opens_at` and `deadline`.
 

@@ -45,6 +45,7 @@ class ColumnOut(BaseModel):
     type: ColumnType
     description: str
     labels: list[str] = Field(description="For labels: the legal ones.")
+    names: list[str] = Field(description="What each label is called, in the order of the labels; empty: as it is.")
     minimum: float | None
     maximum: float | None
     exclusive_minimum: bool = Field(description="The minimum itself is not legal.")
@@ -58,6 +59,7 @@ class ColumnOut(BaseModel):
             type=column.type,
             description=format_local(column.description, language=language),
             labels=column.labels,
+            names=[format_local(name, language=language) for name in column.names],
             minimum=column.minimum,
             maximum=column.maximum,
             exclusive_minimum=column.exclusive_minimum,

@@ -27,6 +27,19 @@ TWINS = 0.99
 FEWEST_ROWS = 50
 """Smaller groups are not told of."""
 MOST_TWINS = 15
+GROUPS = {
+    "app": "应用（app）",
+    "web": "网页（web）",
+    "store": "门店（store）",
+    "phone": "电话（phone）",
+    "(empty)": "空（没有填写）",
+    "2023-01-02": "形如 2023-01-02",
+    "02/01/2023": "形如 02/01/2023",
+    "Jan 02 2023": "形如 Jan 02 2023",
+    "female": "女（female）",
+    "male": "男（male）",
+}
+"""Groups of both sources in the order to tell of them, with their names in Chinese; others follow as they are."""
 
 
 def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
@@ -118,11 +131,13 @@ def find_twins(names: list[str], train: Floats) -> list[dict[str, Any]]:
 
 def score_groups(answers: dict[str, Any], chances: Floats) -> list[dict[str, Any]]:
     """The score in each group that is large enough and has both labels."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    order = {group: place for place, group in enumerate(GROUPS)}
     for name in sorted(name for name in answers if name.startswith("slice_")):
-        for group in sorted(set(answers[name].tolist())):
+        for group in sorted(set(answers[name].tolist()), key=lambda each: (order.get(each, len(order)), each)):
             chosen = answers[name] == group
             labels = answers["label"][chosen]
             if chosen.sum() >= FEWEST_ROWS and 0 < labels.sum() < len(labels):
-                rows.append({"name": group, "value": float(roc_auc_score(labels, chances[chosen]))})
+                told = {"en": group, "zh": GROUPS[group]} if group in GROUPS else group
+                rows.append({"name": told, "value": float(roc_auc_score(labels, chances[chosen]))})
     return rows

@@ -69,6 +69,12 @@ class PublicSide:
         """The first metric that compares labels."""
         return next((s for s in self.challenge.scorers if s.module.TAKES == "labels"), None)
 
+    def names_of(self, labels: list[str]) -> list[str] | list[dict[str, str]]:
+        """What the labels of a metric are called, in both languages; the labels where the manifest names none."""
+        columns = self.challenge.manifest.submission.columns
+        named = next((column.names for column in columns if column.names and column.labels == labels), [])
+        return [{"en": name.en, "zh": name.zh} for name in named] or labels
+
     def column(self, name: str) -> NDArray[Any]:
         """Predictions of one column on the public rows."""
         values: NDArray[Any] = self.predictions.columns[name][self.rows]

@@ -24,17 +24,16 @@ def images(side: PublicSide, file: str, array: str = "x", count: int = 20) -> di
         count: How many pictures.
 
     Returns:
-        `items` of `png` (base64) and `caption` (the predicted label); None where nothing is wrong, or where being
-        wrong gives the answer away.
+        `items` of `png` (base64) and `caption` (what the predicted label is called); None where nothing is wrong, or
+        where being wrong gives the answer away.
     """
     chosen = side.worst(count)
     if not len(chosen):
         return None
     pictures = side.array(file, array)
     predicted = side.column(side.scorer.metric.columns[0])
-    return {
-        "items": [{"png": encode(pictures[row]), "caption": side.scorer.labels[int(predicted[row])]} for row in chosen]
-    }
+    names = side.names_of(side.scorer.labels)
+    return {"items": [{"png": encode(pictures[row]), "caption": names[int(predicted[row])]} for row in chosen]}
 
 
 def encode(picture: NDArray[Any]) -> str:

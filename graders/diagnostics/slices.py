@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from challenges.errors import InvalidSubmission
-from graders.scoring import BrokenChallenge
+from graders.scoring import BrokenChallenge, Scorer
 
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
@@ -18,40 +18,73 @@ _FEWEST_ROWS = 20
 """Smaller groups are not told of: changing one prediction would tell too much of its answer."""
 
 
-def slices(side: PublicSide, column: str, metric: str = "") -> dict[str, Any] | None:
-    """Score the groups that a hidden slice column makes.
+def slices(
+    side: PublicSide,
+    column: str,
+    metric: str = "",
+    values: list[str] | None = None,
+    en: list[str] | None = None,
+    zh: list[str] | None = None,
+) -> dict[str, Any] | None:
+    """Score the groups that a hidden column makes: a slice column, or the true labels.
 
     Args:
         side: The public rows.
-        column: Name of the column, with its prefix `slice_`.
+        column: Name of the column, with its prefix `slice_`; or of a column of labels, for the score of each class.
         metric: Name of a secondary metric, to score by this one; empty: the challenge's own.
+        values: Values of the column in the order to tell of them; others follow, as they are and in their own order.
+            Without them, those of a column whose labels have names.
+        en: Their names in English; without them, the values themselves.
+        zh: Their names in Chinese; there must be some where there are values.
 
     Returns:
-        `rows`: name, number of rows and score of each group in the order of the names, the largest forty groups;
-        groups of fewer than twenty rows, or without a finite score, are left out. None where the answers (of another
-        source) have no such column.
+        `rows`: name (in both languages where the value is listed), number of rows and score of the largest forty
+        groups; groups of fewer than twenty rows, or without a finite score, are left out. None where no group is
+        left, or the answers (of another source) have no such column.
 
     Raises:
-        BrokenChallenge: The challenge has no such metric.
+        BrokenChallenge: The challenge has no such metric, or values and names are not as many.
     """
-    scorer = side.scorer
-    if metric:
-        named = {other.metric.name: other for other in side.challenge.scorers}
-        if metric not in named:
-            raise BrokenChallenge(f"slices: the challenge has no metric {metric!r}")
-        scorer = named[metric]
-    values = side.hidden(column)
-    if values is None:
+    scorer = _choose_scorer(side, metric)
+    names = _pair_names(values, en, zh) if values else _label_names(side, column)
+    found = side.hidden(column)
+    if found is None:
         return None
-    groups = values.value_counts(sort=True, name="rows").filter(pl.col("rows") >= _FEWEST_ROWS).head(_MOST_SLICES)
+    groups = found.value_counts(sort=True, name="rows").filter(pl.col("rows") >= _FEWEST_ROWS).head(_MOST_SLICES)
+    order = {value: place for place, value in enumerate(names)}
     digits = scorer.metric.decimals
     told = []
-    for value, rows in groups.sort(column).iter_rows():
-        chosen = np.flatnonzero(values.eq_missing(value).to_numpy())
+    for value, rows in sorted(groups.sort(column).rows(), key=lambda group: order.get(str(group[0]), len(order))):
+        chosen = np.flatnonzero(found.eq_missing(value).to_numpy())
         try:
             score = scorer.score(side.predictions, chosen)
         except InvalidSubmission:
             continue
         if score is not None:
-            told.append({"name": str(value), "rows": rows, "score": round(score, digits)})
-    return {"rows": told}
+            name = names.get(str(value), str(value))
+            told.append({"name": name, "rows": rows, "score": round(score, digits)})
+    return {"rows": told} if told else None
+
+
+def _choose_scorer(side: PublicSide, metric: str) -> Scorer:
+    if not metric:
+        return side.scorer
+    named = {scorer.metric.name: scorer for scorer in side.challenge.scorers}
+    if metric not in named:
+        raise BrokenChallenge(f"slices: the challenge has no metric {metric!r}")
+    return named[metric]
+
+
+def _pair_names(values: list[str], en: list[str] | None, zh: list[str] | None) -> dict[str, dict[str, str]]:
+    english, chinese = en or values, zh or []
+    if not len(values) == len(english) == len(chinese):
+        raise BrokenChallenge("slices: values and their names are not as many")
+    return {value: {"en": e, "zh": z} for value, e, z in zip(values, english, chinese, strict=True)}
+
+
+def _label_names(side: PublicSide, column: str) -> dict[str, dict[str, str]]:
+    """What the values are called where they are labels with names."""
+    labelled = next((c for c in side.challenge.manifest.submission.columns if c.name == column), None)
+    if labelled is None or not labelled.names:
+        return {}
+    return _pair_names(labelled.labels, [name.en for name in labelled.names], [name.zh for name in labelled.names])

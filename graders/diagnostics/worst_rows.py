@@ -32,7 +32,8 @@ def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10)
     name = side.scorer.metric.columns[0]
     predicted = side.column(name)[chosen].tolist()
     if side.scorer.module.TAKES == "labels":
-        predicted = [side.scorer.labels[code] for code in predicted]
+        names = side.names_of(side.scorer.labels)
+        predicted = [names[code] for code in predicted]
     features = side.features(file)
     columns = [column for column in columns if column in features.columns]
     shown = features.select(columns)[chosen].rows()
@@ -40,10 +41,10 @@ def worst_rows(side: PublicSide, file: str, columns: list[str], count: int = 10)
     return {"columns": [*columns, name], "rows": [[_show(cell) for cell in row] for row in cells]}
 
 
-def _show(value: object) -> str | int | float | None:
+def _show(value: object) -> str | int | float | dict[str, str] | None:
     if isinstance(value, float):
         return shorten(value)
-    if value is None or isinstance(value, int):
+    if value is None or isinstance(value, int | dict):  # a name of a label is in both languages
         return value
     text = str(value)
     return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

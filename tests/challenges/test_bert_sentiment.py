@@ -206,7 +206,7 @@ def test_a_word_list_is_not_enough_and_probabilities_are_judged(made: Prepared, 
     assert (confusion["kind"], calibration["kind"]) == ("confusion", "calibration")
     assert sum(map(sum, confusion["matrix"])) == 600
     assert all(round(20 * point["y"], 6).is_integer() and point["rows"] >= 20 for point in calibration["points"])
-    scores = {row["name"]: row["score"] for row in slices[0]["rows"]}
+    scores = {row["name"]["en"]: row["score"] for row in slices[0]["rows"]}
     assert scores["contrast"] < scores["plain"]
     lexicon = [
         sum(w in t for w in _all_words(0)) - sum(w in t for w in _all_words(1)) for t in load_asked(made)["text"]

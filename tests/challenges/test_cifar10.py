@@ -130,7 +130,24 @@ def test_a_submission_is_told_its_errors_as_pictures_and_its_slices(workshop: Wo
     labels = rng.integers(0, 10, 2000)
     made.sample.with_columns(label=labels).hstack(chances).write_csv(tmp_path / "guess.csv")
     verdict = made.grade(tmp_path / "guess.csv")
-    assert [d["kind"] for d in verdict.diagnostics] == ["confusion", "images", "slices", "slices", "slices"]
-    assert len(verdict.diagnostics[1]["items"]) == 20
+    confusion, classes, images, *others = verdict.diagnostics
+    assert [d["kind"] for d in verdict.diagnostics] == ["confusion", "slices", "images", *["slices"] * 3]
+    assert len(images["items"]) == 20
+    assert {"en": "fish", "zh": "鱼"} in [item["caption"] for item in images["items"]]
+    assert [name["en"] for name in confusion["labels"]] == list(CLASSES)
+    assert [row["name"] for row in classes["rows"]] == confusion["labels"]
+    shares = [row[place] / sum(row) for place, row in enumerate(confusion["matrix"])]
+    assert [row["score"] for row in classes["rows"]] == pytest.approx(shares, abs=1e-4)
+    assert [row["rows"] for row in classes["rows"]] == [sum(row) for row in confusion["matrix"]]
+    assert [row["name"]["zh"] for row in others[1]["rows"]] == ["清晰", "略微模糊", "非常模糊"]
     assert verdict.private is not None
     assert verdict.private.secondary["top_k_accuracy"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_classes_may_be_named_in_english(workshop: Workshop, tmp_path: Path):
+    made = workshop.prepare("cifar10")
+    names = pl.col("label").replace_strict(dict(enumerate(CLASSES)), return_dtype=pl.String)
+    made.answers.select("id", names).write_csv(tmp_path / "named.csv")
+    public = made.grade(tmp_path / "named.csv").public
+    assert public is not None
+    assert public.score == 1.0

@@ -162,6 +162,18 @@ def test_the_sample_submission_is_scored_and_well_below_pass(prepared: Prepared)
         assert abs(score - thresholds_of(manifest).passing) > margin
 
 
+def test_groups_and_classes_that_are_words_are_named_in_both_languages(prepared: Prepared):
+    named = []
+    for diagnostic in prepared.grade(prepared.sample_file).diagnostics:
+        if diagnostic["kind"] in ("slices", "token_groups"):
+            named += [row["name"] for row in diagnostic["rows"]]
+        if diagnostic["kind"] == "confusion":
+            named += diagnostic["labels"]
+    for name in named:
+        english, chinese = (name, name) if isinstance(name, str) else (name["en"], name["zh"])
+        assert not re.search("[A-Za-z]{2}", english) or chinese != english
+
+
 def test_the_sample_submission_reaches_the_score_the_manifest_tells(prepared: Prepared):
     first = prepared.package.manifest.baselines[0].score
     for score in scores_of(prepared.grade(prepared.sample_file)):

@@ -88,6 +88,37 @@ def test_a_wrong_cap_is_refused(tmp_path: Path, cap: str, message: str):
     assert getattr(right, "model").caps.latency_ratio == 2.0  # noqa: B009 - `load` tells no type
 
 
+CIFAR = (CHALLENGES / "cifar10" / "challenge.toml").read_text(encoding="utf-8")
+FISH, DEER = '{ en = "fish", zh = "鱼" }', '{ en = "deer", zh = "鹿" }'
+
+
+def test_labels_are_called_as_in_the_data_in_use(tmp_path: Path):
+    path = tmp_path / "challenge.toml"
+    path.write_text(CIFAR, encoding="utf-8")
+    manifest = load_manifest(path)
+    names = {each: manifest.of_source(each).submission.columns[0].names for each in ("offline", "real", "gone", "")}
+    assert names["offline"] == names["gone"] == names[""] == manifest.submission.columns[0].names
+    assert (names["offline"][4].en, names["real"][4].en, names["real"][4].zh) == ("fish", "deer", "鹿")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (f"{FISH},", "", "column label: names must be as many as labels"),
+        (f"{DEER},", "", "column label: names must be as many as labels"),
+        (FISH, '{ en = "Bird", zh = "鱼" }', "column label: the name 'Bird' stands for two labels"),
+        (DEER, '{ en = "7", zh = "鹿" }', "column label: the name '7' stands for two labels"),
+        (FISH, '{ en = "fish" }', "names[4].zh is missing"),
+        ("[sources.real.names]\nlabel", "[sources.real.names]\np0", "there is no column 'p0' of type label"),
+        ('name = "p0"', 'name = "p0"\nnames = [{ en = "a", zh = "b" }]', "column p0: names must be as many as labels"),
+    ],
+)
+def test_wrong_names_of_labels_are_refused(tmp_path: Path, old: str, new: str, message: str):
+    assert CIFAR.count(old) == 1
+    with pytest.raises(InvalidManifest, match=re.escape(message)):
+        load(tmp_path, CIFAR.replace(old, new))
+
+
 def test_a_column_may_be_submitted_once(tmp_path: Path):
     again = '\n[[submission.columns]]\nname = "reading"\ntype = "text"\ndescription = { en = "x", zh = "x" }\n\n[split]'
     with pytest.raises(InvalidManifest, match=r"submission\.columns: a name appears twice"):

@@ -87,6 +87,16 @@ def test_groups_of_one_label_or_few_rows_are_not_told_of():
     assert [row["name"] for row in rows] == ["both"]
 
 
+def test_groups_are_named_in_both_languages_in_the_order_of_their_list():
+    labels, groups = np.array([0, 1] * 150), np.repeat(["web", "app", "1"], 100)
+    rows = GRADE.score_groups({"label": labels, "slice_channel": groups}, CHANCE.random(300))
+    assert [row["name"] for row in rows] == [
+        {"en": "app", "zh": "应用（app）"},
+        {"en": "web", "zh": "网页（web）"},
+        "1",
+    ]
+
+
 @needs_files
 def test_passengers_are_divided_and_the_baseline_reads_them(workshop: Workshop, tmp_path: Path):
     with serve_real_files(TITANIC) as mirror:

@@ -81,7 +81,7 @@ def test_diagnostics_tell_of_days_and_moods(stocks: Prepared, tmp_path: Path):
     assert each["rows"][0]["score"] > each["rows"][-1]["score"] > 0
     assert calibration["column"] == "close_5"
     assert [row["name"] for row in restless["rows"]] == list("12345")
-    assert [row["name"] for row in moods["rows"]] == sorted(REGIMES)
+    assert [row["name"]["en"] for row in moods["rows"]] == ["rising", "idle", "falling"]
     assert verdict.private is not None
     assert 0.55 < verdict.private.secondary["direction"] < 0.65
     assert 0.2 < verdict.private.secondary["rank_correlation"] < 0.4

@@ -216,7 +216,7 @@ def test_worst_sentences_are_shown_without_their_reference(made: Prepared, tmp_p
     assert all(given != references[english] for english, given in worst["rows"])
     public = set(asked.filter(side="public")["english"])
     assert all(english in public for english, _ in worst["rows"])
-    scores = {row["name"]: row["score"] for row in slices[0]["rows"]}
+    scores = {row["name"]["en"]: row["score"] for row in slices[0]["rows"]}
     assert scores["nested"] < scores["one clause"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from challenges.messages import Verdict, dump_message
+from challenges.texts import Text
 from graders.grading import grade
 from graders.loading import LoadedChallenge, make_challenge
 from graders.scoring import BrokenChallenge
@@ -52,8 +54,16 @@ def diagnostic(name: str, **params: Any) -> dict[str, Any]:
     return {"name": name, "title": TEXT, "params": params}
 
 
-def flowers_with(*diagnostics: dict[str, Any]) -> LoadedChallenge:
+NAMES = [{"en": f"{species} iris", "zh": f"鸢尾{n}"} for n, species in enumerate(SPECIES)]
+
+
+def flowers_with(*diagnostics: dict[str, Any], named: bool = False) -> LoadedChallenge:
     manifest = flowers_manifest(diagnostics=list(diagnostics))
+    if named:
+        names = [Text(**name) for name in NAMES]
+        label, *others = manifest.submission.columns
+        table = replace(manifest.submission, columns=[replace(label, names=names), *others])
+        manifest = replace(manifest, submission=table)
     return make_challenge(manifest, ANSWERS, dataset_digest=DIGEST, read_public=read_public)
 
 
@@ -97,6 +107,62 @@ def test_slices_are_scored_on_their_public_rows(tmp_path: Path):
         expected = accuracy_score(group["species"].to_list(), group["species_given"].to_list())
         assert row["score"] == pytest.approx(expected, abs=5e-5)
     assert [row["name"] for row in told["rows"]] == ["large", "small"]
+
+
+def test_slices_are_named_in_the_order_that_the_manifest_gives_and_others_follow_as_they_are(tmp_path: Path):
+    sizes = pl.Series(["tall", "small", "large", "broad"] * (ROWS // 4))
+    challenge = flowers_with(
+        diagnostic("slices", column="slice_size", values=["small", "none", "large"], zh=["小", "无", "大"]),
+        diagnostic("slices", column="slice_size", values=["tall"], en=["very tall"], zh=["很高"]),
+    )
+    challenge = make_challenge(challenge.manifest, ANSWERS.with_columns(slice_size=sizes), dataset_digest=DIGEST)
+    first, second = grade_frame(guess(), challenge, tmp_path).diagnostics
+    assert [row["name"] for row in first["rows"]] == [
+        {"en": "small", "zh": "小"},
+        {"en": "large", "zh": "大"},
+        "broad",
+        "tall",
+    ]
+    assert [row["name"] for row in second["rows"]] == [{"en": "very tall", "zh": "很高"}, "broad", "large", "small"]
+
+
+@pytest.mark.parametrize("names", [{}, {"zh": ["小"]}, {"zh": ["小", "大"], "en": ["small"]}])
+def test_slices_whose_names_are_not_as_many_are_the_operators_to_mend(names: dict[str, list[str]], tmp_path: Path):
+    challenge = flowers_with(diagnostic("slices", column="slice_size", values=["small", "large"], **names))
+    with pytest.raises(BrokenChallenge, match="not as many"):
+        grade_frame(guess(), challenge, tmp_path)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_classes_are_scored_one_by_one_and_called_by_their_names(named: bool, tmp_path: Path):
+    frame = guess()
+    challenge = flowers_with(diagnostic("slices", column="species"), named=named)
+    (told,) = grade_frame(frame, challenge, tmp_path).diagnostics
+    assert [row["name"] for row in told["rows"]] == (NAMES if named else SPECIES)
+    for row, species in zip(told["rows"], SPECIES, strict=True):
+        group = public(frame).filter(species=species)
+        assert row["rows"] == group.height
+        assert row["score"] == pytest.approx((group["species"] == group["species_given"]).mean(), abs=5e-5)
+
+
+def test_labels_are_called_by_their_names(tmp_path: Path):
+    challenge = flowers_with(
+        diagnostic("confusion"),
+        diagnostic("worst_rows", file="test.csv", columns=["height"]),
+        diagnostic("images", file="test.npz"),
+        named=True,
+    )
+    confusion, worst, images = grade_frame(guess(), challenge, tmp_path).diagnostics
+    assert confusion["labels"] == NAMES
+    assert all(row[1] in NAMES for row in worst["rows"])
+    assert all(item["caption"] in NAMES for item in images["items"])
+
+
+def test_no_chart_of_slices_is_drawn_where_all_are_small(tmp_path: Path):
+    rare = pl.Series([f"kind {n % 40}" for n in range(ROWS)])
+    manifest = flowers_manifest(diagnostics=[diagnostic("slices", column="slice_size")])
+    challenge = make_challenge(manifest, ANSWERS.with_columns(slice_size=rare), dataset_digest=DIGEST)
+    assert grade_frame(guess(), challenge, tmp_path).diagnostics == []
 
 
 def test_slices_of_few_rows_are_not_told(tmp_path: Path):

@@ -56,7 +56,7 @@ def make_site(folder: Path) -> GraderSettings:
     flower_answers().write_parquet(shelf / "answers.parquet")
     digest = hashlib.sha256((shelf / "answers.parquet").read_bytes()).hexdigest()
     hidden = [{"name": "answers.parquet", "digest": digest}]
-    (shelf / "data_manifest.json").write_text(json.dumps({"hidden": hidden}))
+    (shelf / "data_manifest.json").write_text(json.dumps({"source": "offline", "hidden": hidden}))
     shared = public / "public" / "flowers" / DATASET
     shared.mkdir(parents=True)
     (shared / "test.csv").write_text("id\n")
@@ -126,7 +126,8 @@ def test_answers_hold_what_the_manifest_needs(tmp_path: Path):
     shelf = tmp_path / "the vault" / "flowers" / DATASET
     flower_answers().rename({"species": "kind"}).write_parquet(shelf / "answers.parquet")
     digest = hashlib.sha256((shelf / "answers.parquet").read_bytes()).hexdigest()
-    (shelf / "data_manifest.json").write_text(json.dumps({"hidden": [{"name": "answers.parquet", "digest": digest}]}))
+    hidden = [{"name": "answers.parquet", "digest": digest}]
+    (shelf / "data_manifest.json").write_text(json.dumps({"source": "offline", "hidden": hidden}))
     with pytest.raises(BrokenChallenge, match="lack column 'species'"):
         load_challenge(settings, "flowers", DATASET)
     assert pl.read_parquet(shelf / "answers.parquet").height == 30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from challenges.errors import Reason
 from challenges.phrases import Phrase, say
+from challenges.texts import Text
 from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge
 from graders.thrift import ThriftError, read_struct
@@ -34,6 +36,18 @@ def as_npz(arrays: dict[str, Any], *, compressed: bool = True) -> bytes:
     buffer = BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
     return buffer.getvalue()
+
+
+def write(frame: pl.DataFrame, filename: str) -> bytes:
+    match filename.rpartition(".")[2]:
+        case "csv":
+            return frame.write_csv().encode()
+        case "jsonl":
+            return frame.write_ndjson().encode()
+        case "npz":
+            return as_npz(arrays_of(frame))
+        case _:
+            return as_parquet(frame)
 
 
 def arrays_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
@@ -77,6 +91,27 @@ def test_parquet_labels_may_be_any_integers_or_text(dtype: pl.DataType, tmp_path
     typed = frame.with_columns(pl.col("label").cast(pl.String).cast(dtype), pl.col("id").cast(pl.UInt32))
     found = read(as_parquet(typed), tmp_path, challenge, "p.parquet")
     assert found.columns["label"].tolist() == frame["label"].to_list()
+
+
+@pytest.mark.parametrize("name", ["flowers", "digits"])
+@pytest.mark.parametrize("filename", ["p.csv", "p.jsonl", "p.parquet", "p.npz"])
+def test_labels_may_be_called_by_their_english_names_in_any_case(name: str, filename: str, tmp_path: Path):
+    challenge = CHALLENGES[name]()
+    right = perfect(challenge)
+    label, *others = challenge.manifest.submission.columns
+    names = [Text(f"Kind of {each}", f"种类{each}") for each in label.labels]
+    table = replace(challenge.manifest.submission, columns=[replace(label, names=names), *others])
+    challenge = replace(challenge, manifest=replace(challenge.manifest, submission=table))
+    written = right[label.name].cast(pl.String)
+    called = [value if row % 3 else f"KIND of {value}" for row, value in enumerate(written)]
+    given = right.with_columns(pl.Series(label.name, called))
+    found = read(write(given, filename), tmp_path, challenge, filename)
+    assert np.array_equal(
+        found.columns[label.name], read(as_parquet(right), tmp_path, challenge, "p").columns[label.name]
+    )
+    wrong = given.with_columns(pl.Series(label.name, ["Kind of Thing", *called[1:]]))
+    (fault,) = refuse(write(wrong, filename), tmp_path, challenge, filename).faults
+    assert (fault.reason, fault.facts["value"]) == (Reason.UNKNOWN_LABEL, "Kind of Thing")
 
 
 @pytest.mark.parametrize(

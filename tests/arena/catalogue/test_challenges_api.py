@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from arena.app import Site
 from arena.catalogue.models import ChallengeState
-from challenges.manifest import Source, SourceFile
+from challenges.manifest import Source, SourceFile, Table
 from challenges.texts import Text
 from tests.factories import make_challenge, make_dataset, make_manifest
 
 URL = "/api/v1/challenges"
+KINDS = (("rose", "玫瑰"), ("tree", "树"))
 
 
 def test_odd_parts_of_the_list_are_refused(client: httpx.Client):
@@ -65,6 +67,21 @@ def test_texts_are_in_the_readers_language(client: httpx.Client, db: Session):
     assert "概览" in chinese["description"]
     assert chinese["baselines"] == [{"name": "最常见", "score": 0.34}]
     assert (english["slug"], english["metric"]["direction"]) == ("flowers", "max")
+
+
+def test_labels_are_called_as_in_the_data_in_use(client: httpx.Client, db: Session):
+    column = make_manifest().submission.columns[0]
+    roses, trees = ([Text(f"{kind} {n}", f"{chinese}{n}") for n in range(3)] for kind, chinese in KINDS)
+    real = Source(Text("Trees", "树"), "CC0-1.0", "https://example.org", [], names={"species": trees})
+    table = Table("id", [replace(column, names=roses)])
+    challenge = make_challenge(db, manifest=make_manifest(submission=table, sources={"real": real}))
+    for source, english, chinese in (("offline", "rose", "玫瑰"), ("real", "tree", "树")):
+        make_dataset(db, challenge, f"{source}-v1-1", source=source)
+        for language, name in (("en", english + " "), ("zh-CN", chinese)):
+            headers = {"Accept-Language": language}
+            told = client.get(f"{URL}/flowers", headers=headers).json()["submission"]["columns"][0]
+            assert (told["labels"], told["names"]) == (["a", "b", "c"], [f"{name}{n}" for n in range(3)])
+            assert f"<code>a</code> {name}0" in client.get("/challenges/flowers", headers=headers).text
 
 
 def test_the_state_follows_the_timeline(client: httpx.Client, db: Session):

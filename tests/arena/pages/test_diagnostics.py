@@ -33,7 +33,7 @@ PLAIN = [{"x": 1.0, "y": 2.0, "rows": 9}, {"x": 2.0, "y": 1.0, "rows": 7}]
 DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "confusion", "labels": ["a", "b"], "matrix": [[5, 1], [0, 0]]},
     {"kind": "slices", "rows": [{"name": "thin", "rows": 5, "score": 0.5}, {"name": "粗", "rows": 1, "score": 1.0}]},
-    {"kind": "worst_rows", "columns": ["area", "kind"], "rows": [[1.5, "<b>"], [None, "x"]]},
+    {"kind": "worst_rows", "columns": ["area", "kind"], "rows": [[1.5, "<b>"], [None, TITLE]]},
     {"kind": "scatter", "x_label": "length", "y_label": "width", "points": CELLS},
     {"kind": "scatter", "x_label": "price", "y_label": "error / answer", "points": PLAIN},
     {"kind": "scatter", "x_label": TITLE, "y_label": TITLE, "points": [{"x": 0.5, "y": 0.25, "rows": 1}]},
@@ -221,6 +221,22 @@ def test_a_diagnostic_is_a_well_formed_part_of_a_page(diagnostic: dict[str, Any]
     page = check_page(html)
     assert TITLE["zh" if language == CHINESE else "en"] in page.words
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_groups_and_labels_are_in_the_readers_language(language: str):
+    name, other = {"en": "much blurred", "zh": "非常模糊"}, {"en": "ship", "zh": "船"}
+    told: list[dict[str, Any]] = [
+        {"kind": "confusion", "labels": [name, other], "matrix": [[5, 1], [0, 0]]},
+        {"kind": "slices", "rows": [{"name": each, "rows": 20, "score": 0.5} for each in (name, other)]},
+        {"kind": "images", "items": [{"png": "aGk=", "caption": each} for each in (name, other)]},
+        {"kind": "worst_rows", "columns": ["kind"], "rows": [[name], [other]]},
+    ]
+    key, absent = ("zh", "en") if language == CHINESE else ("en", "zh")
+    template = environment(language).from_string('{% import "parts.html" as ui with context %}{{ ui.diagnostic(d) }}')
+    for diagnostic in told:
+        html = template.render(d={**diagnostic, "title": TITLE}, language=language)
+        assert all(each[key] in html and each[absent] not in html for each in (name, other)), diagnostic["kind"]
 
 
 def test_mistakes_and_hits_are_shaded_by_their_share_of_the_row():

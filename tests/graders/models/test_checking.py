@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import challenges
+from challenges.catalogue import load_package
 from graders.artefacts import specimens as artefacts_to_try
 from graders.artefacts.archives import pack
 from graders.checking import Here, check_file, main, tell, try_model
@@ -91,3 +92,15 @@ def test_tables_are_checked_with_and_without_the_ids(tmp_path: Path):
     flower_answers().select("id", species=pl.lit("setosa")).write_csv(tmp_path / "sample_submission.csv")
     assert not check_file(manifest, tmp_path, good).faults
     assert [f.reason for f in check_file(manifest, tmp_path, short).faults] == ["missing_id"]
+
+
+def test_labels_may_be_called_as_in_any_source(tmp_path: Path):
+    manifest = load_package(Path(challenges.__file__).parent / "cifar10").manifest
+    for content, reasons in (
+        (b"id,label\na,fish\nb,4\n", []),
+        (b"id,label\na,Deer\nb,4\n", []),
+        (b"id,label\na,fish\nb,deer\n", ["unknown_label"]),
+        (b"id,label\na,whale\nb,deer\n", ["unknown_label", "unknown_label"]),
+    ):
+        checked = check_file(manifest, tmp_path, put(tmp_path, "s.csv", content))
+        assert [fault.reason for fault in checked.faults] == reasons
