@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from challenges.errors import InvalidSubmission
-from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
@@ -34,12 +33,7 @@ def slices(side: PublicSide, column: str, metric: str = "") -> dict[str, Any] | 
     Raises:
         BrokenChallenge: The challenge has no such metric.
     """
-    scorer = side.scorer
-    if metric:
-        named = {other.metric.name: other for other in side.challenge.scorers}
-        if metric not in named:
-            raise BrokenChallenge(f"slices: the challenge has no metric {metric!r}")
-        scorer = named[metric]
+    scorer = side.scorer_named(metric)
     values = side.hidden(column)
     if values is None:
         return None
