@@ -1,7 +1,7 @@
-"""An invented stock market: many independent stocks, each with an index of its own, news, moods and restless times.
+"""An invented stock market: many independent stocks, each with an index of its own, news, moods and volatile times.
 
-Tomorrow is mostly chance. What can be foretold: the index leads the stock by a day; news works on for some days, strong
-news more than its share; prices run on in quiet times and turn back in restless ones.
+Tomorrow is mostly chance. What can be predicted: the index leads the stock by a day; news works on for some days,
+strong news more than its share; prices run on in quiet times and turn back in volatile ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DRIFTS = np.array([0.0012, -0.0017, 0.0])
 """Mean daily logarithmic return in each mood."""
 _RESTLESSNESS = np.array([0.85, 1.45, 0.9])
 _WARM_UP = 120
-"""Days before the first one that is told: moods and restlessness have forgotten how they began."""
+"""Days before the first one that is told: moods and volatility have forgotten how they began."""
 _LEAD, _RUN, _RETURN, _NEWS = 0.55, 0.20, 0.06, 0.0033
 """Strength of yesterday's index, of the run of prices, of the pull to the fair price, and of news."""
 _INDEX_SPREAD = 0.008
@@ -46,7 +46,7 @@ class Market:
     news: NDArray[np.float64]
     """How good the day's news sounded, about -3 to 3."""
     expected: NDArray[np.float64]
-    """Mean of the day's return, given all that came before: what an oracle would foretell."""
+    """Mean of the day's return, given all that came before: what an oracle would predict."""
     regimes: NDArray[np.float64]
     """Place of the day's mood in `REGIMES`, a whole number."""
 
@@ -113,7 +113,7 @@ def _trade_day(traits: _Traits, state: _State, rng: np.random.Generator) -> dict
     state.heat = 0.08 + 0.07 * state.heat * state.shock**2 + 0.85 * state.heat
     spread = traits.spread * _RESTLESSNESS[state.regime] * np.sqrt(state.heat)
     drift = _DRIFTS[state.regime]
-    # quiet prices run on, restless ones turn back
+    # quiet prices run on, volatile ones turn back
     mood = np.clip(2.4 - 1.6 * np.sqrt(state.heat) * _RESTLESSNESS[state.regime], -1, 1)
     expected = traits.beta * (drift + _LEAD * state.index) + _RUN * mood * state.run - _RETURN * state.gap
     expected += _NEWS * state.echo

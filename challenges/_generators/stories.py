@@ -1,8 +1,8 @@
 """Short English stories of a simulated house: who is where and who holds what is kept track of, and told in many ways.
 
-People have names and a trade by which they are called as well. So a text can be foretold well only by one who remembers
-what stood before: names, trades, things and where they were left. Names are made of syllables, new in every story,
-unless a list of them is given. Words come from a lexicon.
+People have names and a trade by which they are called as well. So a text can be predicted well only by one who
+remembers what stood before: names, trades, things and where they were left. Names are made of syllables, new in every
+story, unless a list of them is given. Words come from a lexicon.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Character language model: foretell the next letter of stories whose names are new every time."""
+"""Character language model: predict the next letter of stories whose names are new every time."""

@@ -23,7 +23,7 @@ SIZE = 96
 KEYBOARD = "\n" + "".join(chr(code) for code in range(32, 127))
 """The characters of English texts: line feed and what ASCII can print."""
 WINDOW = 257
-"""Tokens of a hidden row: 256 to read, each of which foretells the next one."""
+"""Tokens of a hidden row: 256 to read, each of which predicts the next one."""
 FIRST_SCORED = 16
 TRAIN_CHARACTERS = 3_000_000
 HIDDEN_ROWS = 400

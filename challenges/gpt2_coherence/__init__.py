@@ -1,1 +1,1 @@
-"""Word-level language model: foretell stories of a village, and know a true ending from a wrong one."""
+"""Word-level language model: predict stories of a village, and know a true ending from a wrong one."""

@@ -23,7 +23,7 @@ from challenges.errors import InvalidSource
 SIZE = 768
 """Number of token ids."""
 WINDOW = 129
-"""Tokens of a hidden row: 128 to read, each of which foretells the next one."""
+"""Tokens of a hidden row: 128 to read, each of which predicts the next one."""
 FIRST_SCORED = 16
 END, UNKNOWN = "<|endoftext|>", "<unk>"
 """Tokens after each line of the text, and in place of words that have no id."""

@@ -2,7 +2,7 @@
 
 Prices become returns (how far a day moved from the one before), which can be compared between stocks. One straight line
 for each of the five closes is fitted to the last returns of stock and index and to the last news. It knows nothing of
-longer runs, of restless times, or of how much was traded: there you can do better.
+longer runs, of volatility, or of how much was traded: there you can do better.
 
     python baseline.py --data stock_prediction --out submission.csv
 """

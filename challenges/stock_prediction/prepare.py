@@ -75,7 +75,7 @@ def trade_part(part: str, rows: int, keys: Keys) -> Market:
 
 
 def show(market: Market) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """What participants see of a market: features (rows, days, features), and closes (rows, days ahead) to foretell."""
+    """What participants see of a market: features (rows, days, features), and closes (rows, days ahead) to predict."""
     close = market.returns.cumsum(axis=1)
     close -= close[:, [DAYS - 1]]
     opening = close - market.returns + market.open
@@ -168,7 +168,7 @@ def look(windows: list[NDArray[np.float64]]) -> tuple[NDArray[np.float32], NDArr
 
 
 def draw_windows(path: Path, x: NDArray[np.float32], y: NDArray[np.float64]) -> None:
-    """Draw the closes of six training windows, and the days to foretell in another colour."""
+    """Draw the closes of six training windows, and the days to predict in another colour."""
     width, height, margin = 240, 150, 14
     image = Image.new("RGB", (3 * width, 2 * height), (250, 250, 248))
     draw = ImageDraw.Draw(image)

@@ -55,6 +55,19 @@ class PublicSide:
         """The challenge's own metric."""
         return self.challenge.scorers[0]
 
+    def scorer_named(self, name: str) -> Scorer:
+        """One of the challenge's metrics; its own where the name is empty.
+
+        Raises:
+            BrokenChallenge: It has no such metric.
+        """
+        if not name:
+            return self.scorer
+        found = next((scorer for scorer in self.challenge.scorers if scorer.metric.name == name), None)
+        if found is None:
+            raise BrokenChallenge(f"the challenge has no metric {name!r}")
+        return found
+
     def told(self, name: str) -> Any:
         """What `grade.py` has to show under a name.
 

@@ -1,4 +1,4 @@
-"""Whether numbers mean what they say: where about 0.8 was foretold, is the answer about 0.8 on average."""
+"""Whether numbers mean what they say: where about 0.8 was predicted, is the answer about 0.8 on average."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def calibration(side: PublicSide, column: str = "", answer: str = "") -> dict[st
     Args:
         side: The public rows.
         column: A submitted column of numbers; empty: the metric's first one.
-        answer: Hidden column of numbers that it foretells, such as labels 0 and 1; empty: the one of the same name.
+        answer: Hidden column of numbers that it predicts, such as labels 0 and 1; empty: the one of the same name.
 
     Returns:
         `column`, `points` of `x` (mean prediction), `y` (mean answer, rounded) and `rows`, from small to large

@@ -26,7 +26,7 @@ def passage(side: PublicSide, file: str = "passage.txt", unit: str = "character"
 
     Returns:
         `text` (of words: a list of them), and `bits` with a number for each of its characters or words, None where one
-        was not foretold (the first ones). A character of several tokens costs what they cost together. None where no
+        was not predicted (the first ones). A character of several tokens costs what they cost together. None where no
         row is shown.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from challenges.errors import InvalidSubmission
-from graders.scoring import BrokenChallenge, Scorer
+from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
@@ -45,7 +45,7 @@ def slices(
     Raises:
         BrokenChallenge: The challenge has no such metric, or values and names are not as many.
     """
-    scorer = _choose_scorer(side, metric)
+    scorer = side.scorer_named(metric)
     names = _pair_names(values, en, zh) if values else _label_names(side, column)
     found = side.hidden(column)
     if found is None:
@@ -64,15 +64,6 @@ def slices(
             name = names.get(str(value), str(value))
             told.append({"name": name, "rows": rows, "score": round(score, digits)})
     return {"rows": told} if told else None
-
-
-def _choose_scorer(side: PublicSide, metric: str) -> Scorer:
-    if not metric:
-        return side.scorer
-    named = {scorer.metric.name: scorer for scorer in side.challenge.scorers}
-    if metric not in named:
-        raise BrokenChallenge(f"slices: the challenge has no metric {metric!r}")
-    return named[metric]
 
 
 def _pair_names(values: list[str], en: list[str] | None, zh: list[str] | None) -> dict[str, dict[str, str]]:

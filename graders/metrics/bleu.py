@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
 from graders.metrics import NO_ROWS, check_finite
 
@@ -21,11 +21,13 @@ ORDERS = 4
 """Longest run of words that is counted."""
 TOKENIZERS = ("13a", "char", "intl", "none", "zh")
 """Ways to cut a text into words that need no download; `zh` takes each Chinese character for a word."""
+DEFAULT = "13a"
+"""Of sacrebleu: words of European languages."""
 _KEPT = 1 << 14
 """Pairs whose counts are remembered: a score, its standard error, and the same rows by slices."""
 
 
-def bleu(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = "13a") -> float:
+def bleu(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = DEFAULT) -> float:
     """Geometric mean of the four precisions of runs of words, times a penalty where the whole is too short.
 
     Runs are counted over all rows before anything is divided: it is no mean of the rows' scores. An order without a
@@ -54,7 +56,23 @@ def bleu(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = "13a") -> f
     return _score(_count_rows(y_true, y_pred, tokenize).sum(axis=0))
 
 
-def influence(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = "13a") -> NDArray[np.float64]:
+def count_parts(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = DEFAULT) -> BLEUScore:
+    """What BLEU is made of, over all rows: `counts`, `totals` and `precisions` of each order, `bp`, both lengths."""
+    return _compute(_count_rows(y_true, y_pred, tokenize).sum(axis=0))
+
+
+def sign(tokenize: str = DEFAULT) -> str:
+    """The signature by which papers say how a BLEU was computed, with the version of sacrebleu.
+
+    >>> sign("zh").startswith("nrefs:1|case:mixed|eff:no|tok:zh|smooth:exp|version:")
+    True
+    """
+    counter = BLEU(tokenize=tokenize)
+    counter.corpus_score([""], [[""]])  # a signature names the number of references, which is known afterwards
+    return str(counter.get_signature())
+
+
+def influence(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = DEFAULT) -> NDArray[np.float64]:
     """How much each row moves BLEU, shape (n,): the derivative by each count, times the row's excess."""
     rows = _count_rows(y_true, y_pred, tokenize).astype(np.float64)
     length, expected, *counts = rows.sum(axis=0)
@@ -69,9 +87,12 @@ def influence(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str = "13a")
 
 
 def _score(counts: NDArray[np.int64]) -> float:
+    return min(float(_compute(counts).score), BEST)
+
+
+def _compute(counts: NDArray[np.int64]) -> BLEUScore:
     length, expected, *others = counts.tolist()
-    found = BLEU.compute_bleu(others[:ORDERS], others[ORDERS:], length, expected, smooth_method="exp")
-    return min(float(found.score), BEST)
+    return BLEU.compute_bleu(others[:ORDERS], others[ORDERS:], length, expected, smooth_method="exp")
 
 
 def _count_rows(y_true: NDArray[Any], y_pred: NDArray[Any], tokenize: str) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Directional accuracy: the share of rows for which up or down was foretold rightly."""
+"""Directional accuracy: the share of rows for which up or down was predicted rightly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation: whether what is foretold to be larger is larger. Traders call it the rank IC."""
+"""Spearman's rank correlation: whether what is predicted to be larger is larger. Traders call it the rank IC."""
 
 from __future__ import annotations
 

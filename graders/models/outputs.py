@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from graders.models.plan import Plan
 
 BITS = "bits"
+EXPECTED = "expected"
+"""Tokens that were to be predicted, where `BITS` are what they cost."""
 PROBABILITIES = "probabilities"
 SHOWN = "shown_"
 SHOWN_ID = "shown_id"
@@ -98,7 +100,9 @@ def _read_tokens(
         raise BrokenChallenge("hidden tokens lie outside of the output's vocabulary")
     costs = cost_in_bits(logits[:, first:], plan.targets[:, first:])
     block = costs[: plan.scored].mean(axis=1, dtype=np.float64)[None]
-    return Predictions({BITS: block[0]}, block, [BITS]), costs, BITS
+    made = Predictions({BITS: block[0]}, block, [BITS])
+    made.extras[EXPECTED] = plan.targets[: plan.scored, first:]
+    return made, costs, BITS
 
 
 def _read_classes(logits: NDArray[Any], plan: Plan, manifest: Manifest) -> tuple[Predictions, NDArray[Any], str]:

@@ -40,7 +40,7 @@ def test_windows_are_as_the_description_says(stocks: Prepared):
     assert 90 < stocks.answers.select(CLOSES).to_numpy().mean() < 110
 
 
-def test_closes_to_foretell_follow_the_last_day(stocks: Prepared):
+def test_closes_to_predict_follow_the_last_day(stocks: Prepared):
     """Of the first day, news and index of the day before tell something; of the day itself nothing is published."""
     train = load_part(stocks.public, "train")
     first = np.log(train["y"][:, 0] / 100)
@@ -51,7 +51,7 @@ def test_closes_to_foretell_follow_the_last_day(stocks: Prepared):
     assert steps.max() < 1.1 * steps.min()
 
 
-def test_days_that_are_told_say_nothing_of_the_stream_of_those_to_foretell():
+def test_days_that_are_told_say_nothing_of_the_stream_of_those_to_predict():
     """The same told days with another stream for the answers: all that is published stays as it was."""
     first, other = (trade(50, [(60, np.random.default_rng(1)), (5, np.random.default_rng(seed))]) for seed in (2, 3))
     assert (first.returns[:, :60] == other.returns[:, :60]).all()
@@ -59,7 +59,7 @@ def test_days_that_are_told_say_nothing_of_the_stream_of_those_to_foretell():
     assert not (first.returns[:, 60:] == other.returns[:, 60:]).any()
 
 
-def test_the_market_is_restless_at_times_and_mostly_chance():
+def test_the_market_is_volatile_at_times_and_mostly_chance():
     market = trade(2000, [(250, np.random.default_rng(7))])
     assert set(np.unique(market.regimes)) == set(range(len(REGIMES)))
     rest = market.returns - market.expected
@@ -76,11 +76,12 @@ def test_the_market_is_restless_at_times_and_mostly_chance():
 def test_diagnostics_tell_of_days_and_moods(stocks: Prepared, tmp_path: Path):
     load_script(stocks.package.folder, "baseline").main(stocks.public, tmp_path / "s.csv")
     verdict = stocks.grade(tmp_path / "s.csv")
-    each, calibration, restless, moods = verdict.diagnostics
+    each, errors, calibration, fifths, moods = verdict.diagnostics
     assert [row["name"] for row in each["rows"]] == CLOSES
     assert each["rows"][0]["score"] > each["rows"][-1]["score"] > 0
+    assert [row["score"] for row in errors["rows"]] == sorted(row["score"] for row in errors["rows"])
     assert calibration["column"] == "close_5"
-    assert [row["name"] for row in restless["rows"]] == list("12345")
+    assert [row["name"] for row in fifths["rows"]] == list("12345")
     assert [row["name"]["en"] for row in moods["rows"]] == ["rising", "idle", "falling"]
     assert verdict.private is not None
     assert 0.55 < verdict.private.secondary["direction"] < 0.65
@@ -99,12 +100,13 @@ def test_persistence_has_no_skill_and_no_rank_correlation(stocks: Prepared):
 
 
 @needs_files
-def test_real_windows_never_overlap_those_to_foretell(workshop: Workshop, tmp_path: Path):
+def test_real_windows_never_overlap_those_to_predict(workshop: Workshop, tmp_path: Path):
     with serve_real_files() as mirror:
         made = workshop.prepare("stock_prediction", source="real", mirror=mirror)
     train, test = (load_part(made.public, part) for part in ("train", "test"))
     assert len(test["x"]) == made.answers.height == 78
     assert len(train["x"]) > 800
+    assert 0.6 < np.mean((test["x"][:, :, VOLUME] == 0).all(axis=1)) < 0.85  # of the VIX, as the description says
     # windows that share days move alike on them, whatever their scale
     known = {window.tobytes() for x in train["x"] for window in steps_of(x)}
     asked = [window.tobytes() for x in test["x"] for window in steps_of(x)]

@@ -207,7 +207,9 @@ def test_worst_sentences_are_shown_without_their_reference(made: Prepared, tmp_p
     assert verdict.public.standard_error is not None
     assert 0.3 < verdict.public.standard_error < 2
     assert verdict.public.secondary["chrf"] == pytest.approx(32, abs=3)
-    *slices, worst = verdict.diagnostics
+    parts, *slices, worst = verdict.diagnostics
+    assert parts["signature"].startswith("nrefs:1|case:mixed|eff:no|tok:zh|smooth:exp|version:")
+    assert parts["rows"][0]["score"] > parts["rows"][3]["score"] > 10
     assert [d["kind"] for d in slices] == ["slices"] * 4
     assert worst["columns"] == ["english", "chinese"]
     _, asked = load_pairs(made)

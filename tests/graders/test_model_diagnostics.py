@@ -28,7 +28,17 @@ GROUPS = {"column": "classes", "letters": "ln", "en": ["other", "later"], "zh": 
 PASSAGE = "One day, a fox met a crow.\nThe crow left."
 TRAIN = "The fox ran. " * 40
 WORDS = "a b\n\n" + "c. " * (TIME - 3)
-FILES = {"passage.txt": PASSAGE, "words.txt": WORDS, "pairs.txt": PASSAGE[:21], "train.txt": TRAIN}
+LETTERS = "ab \nc"
+VOCABULARY = {"characters": LETTERS, "tokens_per_character": 1}
+PAIRS = VOCABULARY | {"tokens_per_character": 2}
+FILES = {
+    "vocab.json": json.dumps(VOCABULARY),
+    "two.json": json.dumps(PAIRS),
+    "passage.txt": PASSAGE,
+    "words.txt": WORDS,
+    "pairs.txt": PASSAGE[:21],
+    "train.txt": TRAIN,
+}
 MODEL = {
     "formats": ["onnx"],
     "inputs": [{"name": "tokens", "dtype": "int64", "shape": [-1, -1], "description": TEXT}],
@@ -87,7 +97,7 @@ def costs() -> np.ndarray:
     return bits
 
 
-NAMES = ["positions", "token_classes", "passage"]
+NAMES = ["positions", "token_classes", "costly_tokens", "passage"]
 
 
 def test_without_bits_no_group_is_told_of():
@@ -132,6 +142,35 @@ def test_classes_are_means_over_public_tokens_and_rare_ones_are_not_told():
         assert row["rows"] == np.isfinite(chosen).sum()
 
 
+def test_costs_are_added_up_by_the_token_that_was_to_be_predicted():
+    challenge = letters_with("costly_tokens")
+    told = tell(challenge, predictions(challenge))
+    assert told is not None
+    bits, tokens = costs()[0:ROWS:2, FIRST:], TARGETS[0:ROWS:2, FIRST:]
+    sums = [bits[tokens == token].sum() for token in range(SIZE)]
+    order = np.argsort(sums)[::-1]
+    assert [row["name"] for row in told["rows"]] == [LETTERS[token] for token in order]
+    assert [row["rows"] for row in told["rows"]] == [(tokens == token).sum() for token in order]
+    assert [row["score"] for row in told["rows"]] == pytest.approx(
+        [bits[tokens == token].mean() for token in order], abs=1e-4
+    )
+    assert [row["share"] for row in told["rows"]] == pytest.approx(np.sort(sums)[::-1] / bits.sum() * 100, abs=0.006)
+
+
+def test_tokens_that_are_rare_or_half_a_character_are_not_told_of():
+    challenge = letters_with("costly_tokens")
+    made = predictions(challenge)
+    expected = made.extras["expected"]
+    is_late = np.arange(TIME - FIRST) >= 3
+    made.extras["expected"] = np.where((expected == LETTERS.index("c")) & is_late, 0, expected)
+    told = tell(challenge, made)
+    assert told is not None
+    assert sorted(row["name"] for row in told["rows"]) == sorted(set(LETTERS) - {"c"})
+    assert sum(row["share"] for row in told["rows"]) < 99
+    halves = letters_with("costly_tokens", file="two.json")
+    assert tell(halves, predictions(halves)) is None
+
+
 def test_groups_are_those_that_the_challenge_names():
     told = tell(challenge := letters_with("token_groups", **GROUPS), predictions(challenge))
     assert told is not None
@@ -143,7 +182,9 @@ def test_groups_are_those_that_the_challenge_names():
     assert tell(elsewhere, predictions(elsewhere)) is None
 
 
-@pytest.mark.parametrize(("name", "params"), [("positions", {"step": TIME}), ("token_groups", GROUPS)])
+@pytest.mark.parametrize(
+    ("name", "params"), [("positions", {"step": TIME}), ("token_groups", GROUPS), ("costly_tokens", {})]
+)
 def test_rows_without_weight_are_left_out(name: str, params: dict[str, Any]):
     challenge = letters_with(name, weight="counted", **params)
     one, other = predictions(challenge), predictions(challenge)

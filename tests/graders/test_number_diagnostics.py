@@ -31,8 +31,12 @@ def diagnose(
     answers: pl.DataFrame,
     given: pl.DataFrame,
     at: Path,
+    secondary: str = "",
 ) -> dict[str, Any] | None:
-    manifest = make_manifest(columns, metric, diagnostics=[{"name": told, "title": TEXT}])
+    """What one diagnostic tells; of a secondary metric, where one is named."""
+    others = [{"name": secondary, "direction": "min", "columns": metric["columns"]}] if secondary else []
+    asked = {"name": told, "title": TEXT, "params": {"metric": secondary} if secondary else {}}
+    manifest = make_manifest(columns, metric, secondary=others, diagnostics=[asked])
     challenge = make_challenge(
         manifest, answers.with_columns(id=pl.Series(IDS), side=pl.Series(SIDES)), dataset_digest=DIGEST
     )
@@ -114,6 +118,11 @@ def test_each_column_is_scored_by_itself(tmp_path: Path):
     told = diagnose(days, skill, "each_column", answers, given, tmp_path)
     assert told is not None
     assert told["rows"] == [{"name": "one", "rows": 300, "score": 1.0}, {"name": "two", "rows": 300, "score": 0.0}]
+    errors = diagnose(days, skill, "each_column", answers, given, tmp_path, "pooled_rmse")
+    assert errors is not None
+    public = np.array(SIDES) == "public"
+    expected = np.sqrt(np.mean((TRUTH[::-1][public] - 0.5) ** 2))
+    assert [row["score"] for row in errors["rows"]] == [0.0, pytest.approx(expected, abs=1e-4)]
     chances = pl.DataFrame({"p": TRUTH})
     plain = diagnose([COLUMN], CHANCE, "each_column", chances, chances, tmp_path)
     assert plain is None

@@ -16,9 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
 
 from challenges.errors import InvalidSubmission, Reason
 from challenges.messages import Outcome
+from graders.diagnostics import PublicSide
+from graders.diagnostics.bleu_parts import bleu_parts
 from graders.grading import grade
 from graders.kinds.predictions import read_here
 from graders.loading import LoadedChallenge, make_challenge
@@ -122,6 +125,53 @@ def test_two_thousand_rows_are_scored_within_seconds(metric: Callable[..., float
     started = time.process_time()
     metric(as_array(lines[:2000]), as_array(lines[2000:]))
     assert time.process_time() - started < 15
+
+
+PARTS = {"name": "bleu_parts", "title": TEXT}
+
+
+def parts_of(folder: Path, *, public: int = 45) -> tuple[dict[str, Any], list[str], list[str]]:
+    """What is told of translations of which some miss their end, the public ones, and their references."""
+    manifest = make_manifest(
+        [{"name": "words", "type": "text"}],
+        {"name": "bleu", "direction": "max", "columns": ["words"], "params": {"tokenize": "zh"}, "decimals": 2},
+        diagnostics=[PARTS],
+    )
+    rng = np.random.default_rng(3)
+    lines = ["".join(rng.choice(list(SIGNS), rng.integers(5, 12))) for _ in range(90)]
+    given = [line[: len(line) - number % 4] + "红" * (number % 7 == 0) for number, line in enumerate(lines)]
+    sides = ["public"] * public + ["private"] * (90 - public)
+    answers = pl.DataFrame({"id": [f"a{number:07d}" for number in range(90)], "words": lines, "side": sides})
+    challenge = make_challenge(manifest, answers, dataset_digest=DIGEST)
+    answers.select("id", words=pl.Series(given)).write_csv(folder / "p.csv")
+    told = grade(job_for(folder / "p.csv"), folder / "p.csv", challenge, shared_box()).diagnostics
+    return (told[0] if told else {}), given[:public], lines[:public]
+
+
+def test_the_parts_of_a_bleu_are_those_that_sacrebleu_tells(tmp_path: Path):
+    told, given, references = parts_of(tmp_path)
+    reference = BLEU(tokenize="zh")
+    expected = reference.corpus_score(given, [references])
+    assert [row["order"] for row in told["rows"]] == [1, 2, 3, 4]
+    assert [row["score"] for row in told["rows"]] == pytest.approx(expected.precisions, abs=0.005)
+    assert [row["matches"] for row in told["rows"]] == expected.counts
+    assert [row["rows"] for row in told["rows"]] == expected.totals
+    assert told["penalty"] == pytest.approx(expected.bp, abs=5e-5)
+    assert 0 < told["penalty"] < 1
+    assert (told["length"], told["expected"]) == (expected.sys_len, expected.ref_len)
+    assert told["signature"] == str(reference.get_signature())
+
+
+def test_a_handful_of_translations_has_no_parts(tmp_path: Path):
+    assert parts_of(tmp_path, public=4)[0] == {}
+
+
+def test_only_a_bleu_has_such_parts():
+    metric = {"name": "chrf", "direction": "max", "columns": ["words"]}
+    manifest = make_manifest([{"name": "words", "type": "text"}], metric, diagnostics=[PARTS])
+    answers = pl.DataFrame({"id": ["a", "b"], "words": ["我", "你"], "side": ["public", "private"]})
+    with pytest.raises(BrokenChallenge, match="not bleu"):
+        bleu_parts(PublicSide(make_challenge(manifest, answers, dataset_digest=DIGEST)))
 
 
 def text_challenge(**column: Any) -> LoadedChallenge:

@@ -40,6 +40,24 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "images", "items": [{"png": "aGk=", "caption": "7"}]},
     {"kind": "positions", "rows": [{"name": "17–32", "rows": 1920, "score": 1.2}]},
     {"kind": "token_classes", "rows": [{"name": "punctuation", "rows": 100, "score": 0.9}]},
+    {
+        "kind": "costly_tokens",
+        "rows": [
+            {"name": "\n", "rows": 100, "score": 0.9, "share": 1.25},
+            {"name": "<b>", "rows": 900, "score": 2.5, "share": 60.0},
+        ],
+    },
+    *(
+        {
+            "kind": "bleu_parts",
+            "rows": [{"order": 1, "matches": 7, "rows": 9, "score": 77.78}],
+            "penalty": 1.0 if length > 9 else 0.9,
+            "length": length,
+            "expected": 10,
+            "signature": "nrefs:1|<b>",
+        }
+        for length in (9, 11)
+    ),
     {"kind": "token_groups", "rows": [{"name": TITLE, "rows": 100, "score": 0.9}]},
     {"kind": "passage", "text": ["A ", "<b>", "\n"], "bits": [None, 0.02, 9.25]},
     {"kind": "passage", "text": "A <b>\nc", "bits": [None, 0.02, 1.5, 9.25, 3.0, 0.1, 2.2]},
