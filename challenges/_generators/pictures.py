@@ -16,13 +16,18 @@ PALETTE = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 9
 Pieces = list[tuple[str, tuple[int, int, int]]]
 """A text in pieces, each with its colour."""
 
-_PAPER = (250, 250, 248)
+_PAPER, _INK = (250, 250, 248), (90, 90, 90)
 
 
 def save_scatter(
-    path: Path, x: NDArray[Any], y: NDArray[Any], colours: NDArray[np.uint8], size: tuple[int, int] = (480, 320)
+    path: Path,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    colours: NDArray[np.uint8],
+    size: tuple[int, int] = (480, 320),
+    labels: tuple[str, str] | None = None,
 ) -> None:
-    """Write a scatter of points without axes.
+    """Write a scatter of points, with axes where they have names.
 
     Args:
         path: The PNG file to write.
@@ -30,16 +35,43 @@ def save_scatter(
         y: Vertical places, shape (n,), growing upwards.
         colours: RGB for each point, shape (n, 3).
         size: Width and height in pixels.
+        labels: What lies across and what lies upwards, in Latin letters; the axes then also tell the smallest and the
+            largest value. None: no axes.
     """
     width, height = size
     margin = 16
+    edge = 3 * margin // 2 if labels else margin
     image = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(image)
-    across = margin + (width - 2 * margin) * _unit(x)
-    down = height - margin - (height - 2 * margin) * _unit(y)
+    across = edge + (width - edge - margin) * _unit(x)
+    down = height - edge - (height - 2 * edge) * _unit(y)
+    if labels:
+        _draw_axes(draw, size, edge, (x, y), labels)
     for left, top, colour in zip(across.tolist(), down.tolist(), colours.tolist(), strict=True):
         draw.ellipse((left - 3, top - 3, left + 3, top + 3), fill=tuple(colour))
     image.save(path, optimize=True)
+
+
+def _draw_axes(
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    edge: int,
+    values: tuple[NDArray[Any], NDArray[Any]],
+    labels: tuple[str, str],
+) -> None:
+    """Two lines with the names of the axes and the ends of what they show; the upward one reads along the top."""
+    (width, height), font = size, ImageFont.load_default(11)
+    left, bottom = edge - 8, height - edge + 8
+    draw.line((left, edge // 2, left, bottom), fill=_INK)
+    draw.line((left, bottom, width - 4, bottom), fill=_INK)
+    (low, high), (lowest, highest) = [(f"{x.min():.3g}", f"{x.max():.3g}") for x in values]
+    for place, text, anchor in (
+        ((left, height - 1), low, "lb"),
+        (((left + width) / 2, height - 1), labels[0], "mb"),
+        ((width - 4, height - 1), high, "rb"),
+        ((left + 6, 2), f"{labels[1]}: {lowest} … {highest}", "lt"),
+    ):
+        draw.text(place, text, fill=_INK, font=font, anchor=anchor)
 
 
 def save_sheet(path: Path, images: NDArray[np.uint8], columns: int, enlarge: int = 1) -> None:

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from scipy.special import rel_entr  # type: ignore[import-untyped]
 
+from challenges._generators.arrows import save_arrows
 from challenges._generators.beliefs import MOST_NODES, Network, infer
 from challenges._generators.keys import Keys
-from challenges._generators.pictures import PALETTE
 from challenges.errors import InvalidSource
 
 TRAIN_ROWS = 600
@@ -78,7 +77,7 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
     )
     structure = {"nodes": network.nodes, "parents": {name: list(above) for name, above in network.parents.items()}}
     (public / "structure.json").write_text(json.dumps(structure, indent=1) + "\n", encoding="utf-8")
-    draw_arrows(public / "preview.png", network)
+    save_arrows(public / "preview.png", network.parents)
 
 
 def draw_town(rng: np.random.Generator) -> Network:
@@ -182,29 +181,3 @@ def disturb(network: Network, rng: np.random.Generator) -> Network:
         safe = np.where(is_open, table, 0.5)
         tables[name] = np.where(is_open, rng.beta(FIRMNESS * safe + 0.5, FIRMNESS * (1 - safe) + 0.5), table)
     return Network(network.parents, tables)
-
-
-def draw_arrows(path: Path, network: Network) -> None:
-    """Draw what depends on what: each thing below its parents."""
-    depth: dict[str, int] = {}
-    for name, above in network.parents.items():
-        depth[name] = 1 + max((depth[parent] for parent in above), default=-1)
-    levels = [[name for name in network.nodes if depth[name] == level] for level in range(1 + max(depth.values()))]
-    width, step = 560, 64
-    image = Image.new("RGB", (width, step * len(levels)), (250, 250, 248))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
-    middle = {
-        name: (width * (place + 1) // (len(names) + 1) + 80 * (level % 3 - 1), step * level + step // 2)
-        for level, names in enumerate(levels)
-        for place, name in enumerate(names)
-    }
-    for name, above in network.parents.items():
-        for parent in above:
-            (x, y), (x_to, y_to) = middle[parent], middle[name]
-            draw.line((x, y + 12, x_to, y_to - 13), fill=PALETTE[0], width=2)
-            draw.ellipse((x_to - 4, y_to - 17, x_to + 4, y_to - 9), fill=PALETTE[0])
-    for name, (x, y) in middle.items():
-        half = draw.textlength(name, font=font) / 2 + 7
-        draw.rounded_rectangle((x - half, y - 12, x + half, y + 12), 8, fill=(255, 255, 255), outline=(120, 120, 120))
-        draw.text((x, y), name, fill=(30, 30, 30), font=font, anchor="mm")
-    image.save(path, optimize=True)

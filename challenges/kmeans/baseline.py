@@ -1,8 +1,8 @@
 """A first solution for kmeans: K-means on standardised columns, written out in numpy.
 
-Every column is brought to mean 0 and spread 1, or the column with the largest unit would decide alone. Then seven
-centres are moved until they stand in the middle of the rows that are nearest to them. That works best for round
-groups of equal size; these are long, flat and unequal: there you can do better.
+Every column is brought to mean 0 and spread 1, or the column with the largest unit would decide alone. Then a few
+centres, as many as suit the rows, are moved until they stand in the middle of the rows that are nearest to them.
+That works best for round groups of equal size; these are long, flat and unequal: there you can do better.
 
     python baseline.py --data kmeans --out submission.csv
 """
@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-GROUPS = 7
+GROUPS = range(2, 11)
+"""Numbers of clusters that are tried."""
 STARTS = 10
 STEPS = 100
 
@@ -36,8 +37,8 @@ def choose_centres(rows: NDArray[np.float64], groups: int, rng: np.random.Genera
     return centres
 
 
-def cluster(rows: NDArray[np.float64], groups: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], float]:
-    """Lloyd's algorithm from one start: the cluster of each row, and the sum of squared distances to the centres."""
+def move_centres(rows: NDArray[np.float64], groups: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], float]:
+    """Lloyd's algorithm from one start: where the centres end, and the sum of squared distances to them."""
     centres = choose_centres(rows, groups, rng)
     for _ in range(STEPS):
         nearest = find_distances(rows, centres).argmin(axis=1)
@@ -48,8 +49,16 @@ def cluster(rows: NDArray[np.float64], groups: int, rng: np.random.Generator) ->
         if np.allclose(moved, centres):
             break
         centres = moved
-    distances = find_distances(rows, centres)
-    return distances.argmin(axis=1), float(distances.min(axis=1).sum())
+    return centres, float(find_distances(rows, centres).min(axis=1).sum())
+
+
+def measure_silhouette(rows: NDArray[np.float64], centres: NDArray[np.float64]) -> float:
+    """Mean over the rows of 1 - a / b, where a and b are the distances to the nearest and to the second nearest centre.
+
+    That is the silhouette with centres in place of all other rows: close to 1 where clusters are tight and far apart.
+    """
+    nearest = np.sqrt(np.sort(find_distances(rows, centres), axis=1)[:, :2])
+    return float((1 - nearest[:, 0] / nearest[:, 1]).mean())
 
 
 def main(data: Path, out: Path) -> None:
@@ -58,13 +67,17 @@ def main(data: Path, out: Path) -> None:
     rows = test.drop("id").to_numpy()
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
 
-    # every start may end in another place: keep the tightest clusters
+    # every start may end in another place: keep the tightest clusters of each number, and then the best number
     rng = np.random.default_rng(0)
-    found = [cluster(rows, GROUPS, rng) for _ in range(STARTS)]
-    clusters, spread = min(found, key=lambda pair: pair[1])
+    found = []
+    for groups in GROUPS:
+        ends = [move_centres(rows, groups, rng) for _ in range(STARTS)]
+        found.append(min(ends, key=lambda pair: pair[1]))
+    centres, spread = max(found, key=lambda pair: measure_silhouette(rows, pair[0]))
+    clusters = find_distances(rows, centres).argmin(axis=1)
 
     pl.DataFrame({"id": test["id"], "cluster": clusters}).write_csv(out)
-    print(f"wrote {len(test)} rows to {out}; mean squared distance to the own centre {spread / len(test):.3f}")
+    print(f"wrote {len(test)} rows in {len(centres)} clusters to {out}; mean squared distance {spread / len(test):.3f}")
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import energy_distance, kstest  # type: ignore[import-untyped]
 
 from challenges._generators.grading import Given, Graded, Hidden, Side
 
 Floats = NDArray[np.float64]
 
 DIRECTION, BEST = "min", 0.0
-BINS = 40
 LAGS = 30
-TAIL = 0.005
-"""Share of exact draws at each end that histograms leave out."""
+ENERGY_DIRECTIONS = 8
+"""The energy distance is taken along so many of the directions: more would hardly change it, and take seconds."""
+ORDINALS = (("first", "第一"), ("second", "第二"), ("third", "第三"), ("fourth", "第四"))
 
 
 def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
@@ -36,11 +37,13 @@ def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
         score=float(np.mean(list(ratios.values()))),
         secondary={
             "worst": max(ratios.values()),
+            "ks_p": float(kstest(samples["t1"][:, 0], exact["t1"][:, 0].astype(np.float64)).pvalue),
+            "energy": float(np.mean([measure_energy(x, exact[name], directions[name]) for name, x in samples.items()])),
             "moments": float(np.mean([compare_moments(draws, exact[name]) for name, draws in samples.items()])),
             "repeated": float(np.mean([count_repeated(draws) for draws in samples.values()])),
             "echo": float(np.mean([np.abs(correlate(draws, 1)).max() for draws in samples.values()])),
         },
-        shown=show(samples, exact, ratios) if side.is_public else {},
+        shown=show(samples, hidden["edges"], hidden["shares"], ratios) if side.is_public else {},
     )
 
 
@@ -54,6 +57,21 @@ def measure_distances(samples: Floats, exact: NDArray[np.float32], directions: F
     return np.asarray(np.abs(np.repeat(mine, times, axis=0) - theirs).mean(0))
 
 
+def measure_energy(samples: Floats, exact: NDArray[np.float32], directions: Floats) -> float:
+    """Energy distance along the first directions, where the exact draws have spread 1 along each.
+
+    The mean of its square over all directions is the energy distance of the whole, up to a factor.
+
+    Source: Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013.
+    """
+    squares = []
+    for direction in directions[:ENERGY_DIRECTIONS]:
+        mine, theirs = samples @ direction, exact.astype(np.float64) @ direction
+        spread = theirs.std()
+        squares.append(energy_distance(mine / spread, theirs / spread) ** 2)
+    return float(np.sqrt(np.mean(squares)))
+
+
 def compare_moments(samples: Floats, exact: NDArray[np.float32]) -> float:
     """Mean error of means and standard deviations, in standard deviations."""
     spread = exact.std(0, dtype=np.float64)
@@ -62,7 +80,7 @@ def compare_moments(samples: Floats, exact: NDArray[np.float32]) -> float:
 
 
 def count_repeated(samples: Floats) -> float:
-    """Share of samples that are there more than once."""
+    """Share of samples that only copy another one."""
     return 1 - len(np.unique(samples, axis=0)) / len(samples)
 
 
@@ -73,8 +91,10 @@ def correlate(samples: Floats, lag: int) -> Floats:
     return np.asarray((centred[lag:] * centred[:-lag]).sum(0) / np.where(power > 0, power, 1))
 
 
-def show(samples: dict[str, Floats], exact: dict[str, NDArray[np.float32]], ratios: dict[str, float]) -> dict[str, Any]:
-    """Ratios, echoes, and histograms of the first coordinate beside the exact ones."""
+def show(
+    samples: dict[str, Floats], edges: dict[str, Floats], shares: dict[str, Floats], ratios: dict[str, float]
+) -> dict[str, Any]:
+    """Ratios, echoes, and histograms of coordinates beside the density, which everybody may compute."""
     told: dict[str, Any] = {
         "ratios": {
             "label": {
@@ -93,21 +113,19 @@ def show(samples: dict[str, Floats], exact: dict[str, NDArray[np.float32]], rati
         },
     }
     for name, draws in samples.items():
-        told[f"histogram_{name}"] = {
-            "x_label": {"en": "first coordinate", "zh": "第一个坐标"},
-            "y_label": {"en": "share of the samples", "zh": "样本所占比例"},
-            "lines": draw_histograms(draws[:, 0], exact[name][:, 0]),
-        }
+        for place, (bins, exact) in enumerate(zip(edges[name], shares[name], strict=True)):
+            english, chinese = ORDINALS[place]
+            told[f"histogram_{name}_{place + 1}"] = {
+                "x_label": {"en": f"{english} coordinate", "zh": f"{chinese}个坐标"},
+                "y_label": {"en": "share of the samples", "zh": "样本所占比例"},
+                "lines": draw_histograms(draws[:, place], bins, exact),
+            }
     return told
 
 
-def draw_histograms(samples: Floats, exact: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """Shares in bins between the outermost exact draws but a few."""
-    low, high = np.quantile(exact, (TAIL, 1 - TAIL)).tolist()
-    edges = np.linspace(low, high, BINS + 1)
+def draw_histograms(samples: Floats, edges: Floats, exact: Floats) -> list[dict[str, Any]]:
+    """Shares of the samples in bins, and the shares of the density."""
     middles = (edges[1:] + edges[:-1]) / 2
-    kinds = (({"en": "yours", "zh": "你的"}, samples), ({"en": "exact", "zh": "精确"}, exact))
-    return [
-        {"name": name, "points": np.stack([middles, np.histogram(x, edges)[0] / len(x)], axis=1).tolist()}
-        for name, x in kinds
-    ]
+    mine = np.histogram(samples, edges)[0] / len(samples)
+    kinds = (({"en": "yours", "zh": "你的"}, mine), ({"en": "exact density", "zh": "精确密度"}, exact))
+    return [{"name": name, "points": np.stack([middles, shares], axis=1).tolist()} for name, shares in kinds]

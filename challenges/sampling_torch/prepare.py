@@ -26,6 +26,12 @@ SIDES = ("public", "private")
 """Each has exact draws and directions of its own."""
 SHOWN = ("t2", "t3")
 """Targets in the preview."""
+BINS, TAIL = 40, 0.005
+"""Of the histograms that are shown: bins, and the share of exact draws at each end that they leave out."""
+HISTOGRAM_SAMPLES = 1_000_000
+"""So many that the histograms show the density and not the luck of the draw."""
+COORDINATES = {"t1": 1, "t2": 2, "t3": 2, "t4": 4, "t5": 3, "t6": 2}
+"""How many coordinates have a histogram: all that differ, since the last nine of the funnel are alike."""
 SHAPES = {"t1": 1, "t2": 2, "t3": 2, "t4": 4, "t5": 3, "t6": 10}
 """Dimensions of each target."""
 
@@ -54,6 +60,12 @@ def prepare(raw: Path, public: Path, hidden: Path, keys: Keys, source: str) -> N
             draw_preview(
                 public / "preview.png", {name: draw(targets[name], 1500, keys.rng("preview")) for name in SHOWN}
             )
+    histograms = {
+        name: make_histograms(draw(targets[name], HISTOGRAM_SAMPLES, keys.rng(f"{name}/histogram"))[:, :shown])
+        for name, shown in COORDINATES.items()
+    }
+    for place, label in enumerate(("edges", "shares")):
+        np.savez(hidden / f"{label}.npz", **{name: found[place] for name, found in histograms.items()})  # type: ignore[arg-type]
     items = [
         (side, name, row) for side in SIDES for name, size in SHAPES.items() for row in range(count_directions(size))
     ]
@@ -76,6 +88,14 @@ def make_reference(
         directions,
         measure_chance(target, exact, directions, keys.rng(f"{name}/{side}/chance")),
     )
+
+
+def make_histograms(exact: Floats) -> tuple[Floats, Floats]:
+    """Of each coordinate the edges of bins, shape (coordinates, bins + 1), and the share of the density in each bin."""
+    low, high = np.quantile(exact, (TAIL, 1 - TAIL), axis=0)
+    edges = np.linspace(low, high, BINS + 1, axis=1)
+    shares = [np.histogram(column, bins)[0] / len(exact) for column, bins in zip(exact.T, edges, strict=True)]
+    return edges, np.array(shares)
 
 
 def describe_targets(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
@@ -185,4 +205,11 @@ def draw_preview(path: Path, draws: dict[str, Floats]) -> None:
     moved = [points + np.array([12.0 * place, 0.0]) for place, points in enumerate(draws.values())]
     colours = np.repeat(np.array(PALETTE[: len(moved)], dtype=np.uint8), [len(points) for points in moved], axis=0)
     points = np.concatenate(moved)
-    save_scatter(path, points[:, 0], points[:, 1], colours, size=(640, 320))
+    save_scatter(
+        path,
+        points[:, 0],
+        points[:, 1],
+        colours,
+        size=(640, 320),
+        labels=("first coordinate (t3: moved by 12)", "second coordinate"),
+    )

@@ -31,7 +31,8 @@ def silhouettes(side: PublicSide, file: str) -> dict[str, Any] | None:
 
     Returns:
         `rows`: name, number of rows and mean silhouette (from -1 to 1, higher is better) of each cluster, the largest
-        forty, the largest first. None where there is one cluster only, or hardly two rows in any.
+        forty, the largest first; `clusters`: how many there are; `mean`: the silhouette of all rows.
+        None where there is one cluster only, or hardly two rows in any.
 
     Source: Rousseeuw, Silhouettes: a Graphical Aid to the Interpretation and Validation of Cluster Analysis, 1987.
     """
@@ -49,5 +50,7 @@ def silhouettes(side: PublicSide, file: str) -> dict[str, Any] | None:
         "rows": [
             {"name": str(int(names[code])), "rows": int(sizes[code]), "score": round(float(means[code]), 3)}
             for code in order
-        ]
+        ],
+        "clusters": len(names),
+        "mean": round(float(values.mean()), 3),
     }

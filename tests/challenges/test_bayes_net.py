@@ -139,7 +139,12 @@ def test_the_chest_clinic_is_read_and_disturbed(workshop: Workshop):
     structure = json.loads((made.public / "structure.json").read_text())
     assert set(structure["nodes"]) == {"asia", "tub", "smoke", "lung", "bronc", "either", "xray", "dysp"}
     assert structure["parents"]["either"] == ["lung", "tub"]
-    assert made.grade(made.sample_file).outcome is Outcome.SCORED
+    told = made.package.manifest.sources["real"]
+    for path, place, tolerance in ((made.sample_file, 0, 0.08), (made.run_baseline()[0], 2, 0.008)):
+        verdict = made.grade(path)
+        assert verdict.outcome is Outcome.SCORED
+        assert verdict.private is not None
+        assert verdict.private.score == pytest.approx(told.baselines[place].score, abs=tolerance)
     script = load_script(CHALLENGES / "bayes_net", "prepare")
     clinic = script.read_network(next(REAL.rglob("asia.bif.gz")))
     assert clinic.tables["xray"].tolist() == [0.05, 0.98]

@@ -105,8 +105,10 @@ def test_a_scatter_is_a_small_picture(tmp_path: Path):
     x = np.linspace(0, 1, 50)
     save_scatter(tmp_path / "a.png", x, x**2, shade(x))
     save_scatter(tmp_path / "b.png", np.zeros(3), np.zeros(3), shade(np.zeros(3)))
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.size == (480, 320)
+    save_scatter(tmp_path / "c.png", x, x**2, shade(x), labels=("length (mm)", "weight (g)"))
+    with Image.open(tmp_path / "a.png") as image, Image.open(tmp_path / "c.png") as named:
+        assert image.size == named.size == (480, 320)
+        assert set(image.get_flattened_data()) < set(named.get_flattened_data())  # the same, and ink
     colours = shade(x)
     assert colours[0].tolist() != colours[-1].tolist()
     assert shade(np.array([5.0])).shape == (1, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from challenges._generators.keys import Keys
 from challenges.errors import InvalidSource
@@ -95,8 +95,41 @@ def test_penguins_are_sorted_by_species(workshop: Workshop):
     rows = pl.read_csv(made.public / "test.csv")
     assert rows.columns == ["id", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
     assert rows["id"].to_list() == sorted(rows["id"])
-    assert made.grade(made.sample_file).outcome is Outcome.SCORED
+    told = made.package.manifest.sources["real"]
+    for path, place in ((made.sample_file, 0), (made.run_baseline()[0], 3)):
+        verdict = made.grade(path)
+        assert verdict.outcome is Outcome.SCORED
+        assert verdict.private is not None
+        assert verdict.private.score == pytest.approx(told.baselines[place].score, abs=0.05)
     assert made.package.manifest.sources["real"].honour_system
+
+
+def test_the_number_of_clusters_is_found(tmp_path: Path):
+    """Round groups far apart: as many as there are."""
+    baseline = load_script(CHALLENGES / "kmeans", "baseline")
+    rng = np.random.default_rng(6)
+    middles = np.eye(4) * 9
+    for groups in (2, 3, 4):
+        rows = np.repeat(middles[:groups], 50, axis=0) + rng.normal(size=(50 * groups, 4))
+        table = pl.DataFrame(rows, schema=list("abcd")).insert_column(0, pl.Series("id", np.arange(len(rows))))
+        table.write_csv(tmp_path / "test.csv")
+        baseline.main(tmp_path, tmp_path / "s.csv")
+        found = pl.read_csv(tmp_path / "s.csv")["cluster"]
+        assert adjusted_rand_score(np.repeat(np.arange(groups), 50), found) > 0.98
+
+
+def test_the_preview_looks_from_where_groups_are_seen():
+    """Two flat groups that no column shows, among six columns of noise: the view parts them."""
+    prepare = load_script(CHALLENGES / "kmeans", "prepare")
+    rng = np.random.default_rng(2)
+    groups = rng.random(900) < 0.5
+    rows = rng.normal(size=(900, 6))
+    rows[:, 0] = 0.12 * rows[:, 0] + np.where(groups, 0.6, -0.6)
+    turned = rows @ prepare.turn(rng, 6).T
+    seen = prepare.find_view(turned)[:, :2]
+    assert seen.shape == (900, 2)
+    assert silhouette_score(seen, groups) > 1.5 * max(silhouette_score(turned[:, [a]], groups) for a in range(6))
+    assert (prepare.find_view(turned)[:, :2] == seen).all()
 
 
 BROKEN = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import wasserstein_distance  # type: ignore[import-untyped]
+from scipy.stats import gumbel_r, kstest, norm, wasserstein_distance  # type: ignore[import-untyped]
 
 from tests.challenges.workshop import CHALLENGES, Prepared, Workshop, load_script
 
@@ -95,6 +95,79 @@ def test_exact_draws_score_about_one_and_better_ones_less(made: Prepared, tmp_pa
     known = made.grade(tmp_path / "known.npz")
     assert known.public is not None
     assert known.public.secondary["echo"] > 0.9
+
+
+def test_the_histograms_shown_are_those_of_the_density(made: Prepared):
+    """Where the distribution of a coordinate has a formula, each bin holds what it says."""
+    told = read_targets(made)
+    with np.load(made.hidden / "edges.npz") as edges, np.load(made.hidden / "shares.npz") as shares:
+        assert {name: len(array) for name, array in edges.items()} == PREPARE.COORDINATES
+        mixed, ring, correlated = (told[name] for name in ("t1", "t3", "t4"))
+        turns = np.arange(8) * np.pi / 4 + ring["turn"]
+        weights = np.array(ring["weights"]) / np.sum(ring["weights"])
+        spreads = np.linalg.norm(correlated["factor"], axis=1)
+        known = {
+            ("t1", 0): lambda x: (
+                mixed["share"] * norm.cdf(x, mixed["mean"], mixed["deviation"])
+                + (1 - mixed["share"]) * gumbel_r.cdf(x, mixed["mode"], mixed["width"])
+            ),
+            ("t2", 0): lambda x: norm.cdf(x, 0, told["t2"]["length"]),
+            ("t3", 1): lambda x: weights @ norm.cdf(x, ring["radius"] * np.sin(turns)[:, None], ring["deviation"]),
+            ("t4", 0): lambda x: norm.cdf(x, correlated["mean"][0], spreads[0]),
+            ("t4", 3): lambda x: norm.cdf(x, correlated["mean"][3], spreads[3]),
+            ("t6", 0): lambda x: norm.cdf(x, 0, told["t6"]["deviation"]),
+        }
+        for (name, place), distribution in known.items():
+            expected = np.diff(distribution(edges[name][place]))
+            assert shares[name][place] == pytest.approx(expected, abs=8e-4)
+
+
+def test_every_coordinate_that_differs_is_drawn_and_each_target_has_its_ratio(made: Prepared):
+    verdict = made.grade(made.run_baseline()[0])
+    curves = [d for d in verdict.diagnostics if d["kind"] == "curve"]
+    assert len(curves) == sum(PREPARE.COORDINATES.values()) + 1
+    wide = next(d for d in curves if d["title"]["en"].startswith("Target t6: second"))
+    assert [line["name"]["en"] for line in wide["lines"]] == ["yours", "exact density"]
+    assert [len(line["points"]) for line in wide["lines"]] == [PREPARE.BINS] * 2
+    ratios = next(d for d in verdict.diagnostics if d["kind"] == "values")["rows"]
+    assert [row["name"] for row in ratios] == list(PREPARE.SHAPES)
+    assert verdict.public is not None
+    assert np.mean([row["value"] for row in ratios]) == pytest.approx(verdict.public.score, rel=1e-3)
+
+
+def test_the_test_of_t1_doubts_other_distributions_and_not_the_right_one(made: Prepared, tmp_path: Path):
+    targets = read_targets(made)
+    draws = {name: PREPARE.draw(told, 4000, CHANCE).astype(np.float32) for name, told in targets.items()}
+    draws["t1"] = PREPARE.draw(targets["t1"], 4000, np.random.default_rng(5)).astype(np.float32)
+    np.savez(tmp_path / "right.npz", **draws)
+    right = made.grade(tmp_path / "right.npz").public
+    assert right is not None
+    with np.load(made.hidden / "exact_public.npz") as exact:
+        p = kstest(draws["t1"][:, 0].astype(float), exact["t1"][:, 0].astype(float)).pvalue
+    assert right.secondary["ks_p"] == pytest.approx(float(p))
+    assert right.secondary["ks_p"] > 0.05
+    assert right.secondary["energy"] < 0.03
+    draws["t1"] = draws["t1"] + np.float32(0.2)
+    np.savez(tmp_path / "moved.npz", **draws)
+    moved = made.grade(tmp_path / "moved.npz").public
+    assert moved is not None
+    assert moved.secondary["ks_p"] < 1e-6
+    assert moved.secondary["energy"] > right.secondary["energy"]
+
+
+def test_the_sliced_energy_distance_is_that_of_the_whole_up_to_a_factor():
+    """Against the definition with all pairs of points: the factor is the same whatever is compared."""
+    found = []
+    for shift, scale in ((0.3, 1.0), (1.0, 1.0), (0.0, 2.0)):
+        mine = shift + scale * CHANCE.normal(size=(700, 3))
+        theirs = CHANCE.normal(size=(700, 3))
+        pairs = [
+            np.linalg.norm(a[:, None] - b[None], axis=2).mean()
+            for a, b in ((mine, theirs), (mine, mine), (theirs, theirs))
+        ]
+        directions = np.linalg.qr(CHANCE.normal(size=(3, 3)))[0]
+        found.append(GRADE.measure_energy(mine, theirs, directions) ** 2 / (2 * pairs[0] - pairs[1] - pairs[2]))
+    assert found == pytest.approx([found[0]] * 3, rel=0.2)
 
 
 def test_repeated_points_and_echoes_are_counted():

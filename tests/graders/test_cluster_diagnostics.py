@@ -69,12 +69,15 @@ def test_small_clusters_are_counted_together(challenge: LoadedChallenge, tmp_pat
 
 
 def test_silhouettes_are_those_of_the_scaled_features(challenge: LoadedChallenge, tmp_path: Path):
-    told = diagnose(challenge, GROUPS, tmp_path)["silhouettes"]["rows"]
+    whole = diagnose(challenge, GROUPS, tmp_path)["silhouettes"]
+    told = whole["rows"]
     public = ANSWERS.filter(side="public").join(FEATURES, on="id", maintain_order="left")
     table = public.select("x", "y").to_numpy()
     low, middle, high = np.percentile(table, [25, 50, 75], axis=0)
     groups = public["group"].to_numpy()
     values = silhouette_samples(((table - middle) / (high - low)).clip(-5, 5), groups)
+    assert whole["clusters"] == len(told) == 4
+    assert whole["mean"] == pytest.approx(values.mean(), abs=6e-4)
     assert [row["name"] for row in told][:1] == ["5"]
     for row in told:
         inside = groups == int(row["name"])

@@ -161,6 +161,7 @@ DIAGNOSTICS: list[dict[str, Any]] = [
     {"kind": "calibration", "column": "p", "points": [{"x": 0.1, "y": 0.2, "rows": 30}]},
     {"kind": "each_column", "rows": [{"name": "close_1", "rows": 9, "score": 0.2}]},
     {"kind": "silhouettes", "rows": [{"name": "7", "rows": 9, "score": -0.2}, {"name": "1", "rows": 5, "score": 0.4}]},
+    {"kind": "silhouettes", "rows": [{"name": "7", "rows": 9, "score": -0.2}], "clusters": 2, "mean": 0.125},
     {"kind": "from the future", "anything": 1},
 ]
 LINES = [{"name": name, "points": [[1, 0.2], [2, 0.4]]} for name in ("one", "</script>")]
