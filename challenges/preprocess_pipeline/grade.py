@@ -24,8 +24,19 @@ DIRECTION, BEST = "max", 1.0
 STEPS = 300
 TWINS = 0.99
 """Columns that agree more than this say the same."""
-FEWEST_ROWS = 50
+FEWEST_ROWS = 20
 """Smaller groups are not told of."""
+GROUPS = {"groups": ("slice_channel", "slice_date"), "passengers": ("slice_sex", "slice_class")}
+"""Hidden columns by which rows are grouped, by the name of what is shown; a source has those of one name only."""
+GROUP_NAMES = {
+    "(empty)": {"en": "(empty)", "zh": "（空）"},
+    "female": {"en": "women", "zh": "女性"},
+    "male": {"en": "men", "zh": "男性"},
+    "class 1": {"en": "first class", "zh": "一等舱"},
+    "class 2": {"en": "second class", "zh": "二等舱"},
+    "class 3": {"en": "third class", "zh": "三等舱"},
+}
+"""Groups whose name is not what a cell of the table says."""
 MOST_TWINS = 15
 
 
@@ -95,7 +106,10 @@ def show(names: list[str], train: Floats, test: Floats, chances: Floats, answers
             },
             "rows": find_twins(names, train),
         },
-        "groups": {"label": {"en": "AUC", "zh": "AUC"}, "rows": score_groups(answers, chances)},
+        **{
+            of: {"label": {"en": "AUC", "zh": "AUC"}, "rows": score_groups(answers, chances, columns)}
+            for of, columns in GROUPS.items()
+        },
     }
 
 
@@ -116,13 +130,15 @@ def find_twins(names: list[str], train: Floats) -> list[dict[str, Any]]:
     return rows[:MOST_TWINS]
 
 
-def score_groups(answers: dict[str, Any], chances: Floats) -> list[dict[str, Any]]:
-    """The score in each group that is large enough and has both labels."""
+def score_groups(answers: dict[str, Any], chances: Floats, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The score in each group that is large enough and has both labels; of columns that there are."""
     rows = []
-    for name in sorted(name for name in answers if name.startswith("slice_")):
+    for name in (name for name in columns if name in answers):
         for group in sorted(set(answers[name].tolist())):
             chosen = answers[name] == group
             labels = answers["label"][chosen]
             if chosen.sum() >= FEWEST_ROWS and 0 < labels.sum() < len(labels):
-                rows.append({"name": group, "value": float(roc_auc_score(labels, chances[chosen]))})
+                rows.append(
+                    {"name": GROUP_NAMES.get(group, group), "value": float(roc_auc_score(labels, chances[chosen]))}
+                )
     return rows
