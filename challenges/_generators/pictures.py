@@ -17,6 +17,7 @@ Pieces = list[tuple[str, tuple[int, int, int]]]
 """A text in pieces, each with its colour."""
 
 _PAPER, _INK = (250, 250, 248), (90, 90, 90)
+_YEN = "¥"
 
 
 def save_scatter(
@@ -97,7 +98,7 @@ def save_text(path: Path, pieces: Pieces, size: tuple[int, int] = (640, 360), he
 
     Args:
         path: The PNG file to write.
-        pieces: Texts of Latin letters, in reading order.
+        pieces: Texts of Latin letters and yen signs, in reading order.
         size: Width and height in pixels.
         height: Of the letters, in pixels.
     """
@@ -107,13 +108,26 @@ def save_text(path: Path, pieces: Pieces, size: tuple[int, int] = (640, 360), he
     left, top = float(margin), margin
     for text, colour in pieces:
         for word in re.findall(r"\n|[^\S\n]|\S+", text):
-            if word == "\n" or left + draw.textlength(word, font=font) > size[0] - margin:
+            if word == "\n" or left + draw.textlength(word.replace(_YEN, "Y"), font=font) > size[0] - margin:
                 left, top = float(margin), top + 3 * height // 2
             if word.isspace() and left == margin:
                 continue
-            draw.text((left, top), word, fill=colour, font=font)
-            left += draw.textlength(word, font=font)
+            _draw_word(draw, (left, top), word, colour, font)
+            left += draw.textlength(word.replace(_YEN, "Y"), font=font)
     image.save(path, optimize=True)
+
+
+def _draw_word(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], word: str, colour: tuple[int, int, int], font: Any
+) -> None:
+    """Draw a word; its yen signs, which Pillow's own font lacks, as a Y with two bars."""
+    draw.text(place, word.replace(_YEN, "Y"), fill=colour, font=font)
+    _, top, width, bottom = font.getbbox("Y")
+    for sign in re.finditer(_YEN, word):
+        left = place[0] + draw.textlength(word[: sign.start()].replace(_YEN, "Y"), font=font)
+        for share in (0.55, 0.8):
+            height = round(place[1] + top + share * (bottom - top))
+            draw.line((left + 1, height, left + width - 1, height), fill=colour)
 
 
 def shade(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from challenges._generators.answers import repeat, tell_form
 from challenges._generators.dashboards import Words, is_near, judge, judge_page, read_number, say
 from challenges._generators.grading import Graded, Hidden, Side
 from challenges._generators.programs import ProgramFailed, Request, Response, Service, Visit
@@ -80,6 +81,7 @@ def grade(service: Service, hidden: Hidden, side: Side) -> Graded:
     """
     checks, table = read_checks(hidden, side), hidden[f"sales_{side.name}"]["csv"].tobytes()
     wrong: dict[int, Words | None] = {}
+    given: dict[int, Words | None] = {}
     visits: list[Visit] = []
     seconds: list[float] = []
     for life in sorted({check.life for check in checks}):
@@ -90,10 +92,12 @@ def grade(service: Service, hidden: Hidden, side: Side) -> Graded:
         responses = ask(service, table, own, visits)
         for check in own:
             judging = judge_page if check.group == "page" else judge
-            wrong[check.row] = judging(check.field, check.expected, responses.get(check.place, Response()))
+            response = responses.get(check.place, Response())
+            wrong[check.row] = judging(check.field, check.expected, response)
+            given[check.row] = repeat(check.group, check.field, response)
     passed = np.array([wrong[row] is None for row in range(len(checks))])
     graded = count(checks, passed, measure(visits, seconds))
-    return replace(graded, shown=show(checks, wrong, seconds)) if side.is_public else graded
+    return replace(graded, shown=show(checks, wrong, given, seconds)) if side.is_public else graded
 
 
 def read_checks(hidden: Hidden, side: Side) -> list[Check]:
@@ -211,8 +215,10 @@ _GROUPS = {
 }
 
 
-def show(checks: list[Check], wrong: dict[int, Words | None], seconds: list[float]) -> dict[str, Any]:
-    """Every check with what is wrong about its answer, shares by what was looked at, and the times of the answers."""
+def show(
+    checks: list[Check], wrong: dict[int, Words | None], given: dict[int, Words | None], seconds: list[float]
+) -> dict[str, Any]:
+    """Every check with its answer and what is wrong about it, shares by what was looked at, and times of answers."""
     ordered = sorted(checks, key=lambda one: (list(WEIGHTS).index(one.group), one.life, one.place, one.field))
     groups, fields = (dict[str, list[bool]](), dict[str, list[bool]]())
     for check in ordered:
@@ -226,7 +232,14 @@ def show(checks: list[Check], wrong: dict[int, Words | None], seconds: list[floa
         "checks": {
             "groups": [{"name": _GROUPS[group], "share": float(np.mean(found))} for group, found in groups.items()],
             "rows": [
-                {"group": _GROUPS[one.group], "request": describe(one), "what": one.field, "wrong": wrong[one.row]}
+                {
+                    "group": _GROUPS[one.group],
+                    "request": describe(one),
+                    "what": one.field,
+                    "form": tell_form(one.group, one.field),
+                    "given": given.get(one.row),
+                    "wrong": wrong[one.row],
+                }
                 for one in ordered
             ],
         },

@@ -1,4 +1,7 @@
-"""Makes the data of house_prices: flats of an invented city (offline), or California's census blocks of 1990 (real)."""
+"""Makes the data of house_prices: flats of an invented city (offline), or California's census of 1990 (real).
+
+A row of the census is a block group, 500 households on average.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +128,7 @@ def load_blocks(archive: Path) -> pl.DataFrame:
 
 
 def split_blocks(blocks: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Pool all census blocks and divide them anew with the installation's key."""
+    """Pool all block groups and divide them anew with the installation's key."""
     blocks = blocks.unique(maintain_order=True)
     learn, ask = keys.divide(blocks.height, round(blocks.height * REAL_HIDDEN_SHARE))
     return blocks[learn], blocks[ask]

@@ -19,6 +19,8 @@ from challenges._generators.pictures import PALETTE, save_scatter
 SPECIES = ("setosa", "versicolor", "virginica")
 FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 HIDDEN_ROWS = 2000
+"""So many that chance moves the private score (of 1,400 rows, at 0.975) by a standard error of 0.004, which is less
+than the 0.007 between linear and quadratic discriminant analysis; with 600 rows it would be 0.008."""
 REAL_TRAIN_ROWS = 75
 
 

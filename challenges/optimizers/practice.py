@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,14 @@ def main(solution: Path, seed: int, count: int) -> None:
         count: Problems of each family.
     """
     sys.path[:0] = [str(HERE), str(solution.resolve().parent)]
-    scores = score_families(import_module(solution.stem).Optimizer, seed, count)
+    make, started = import_module(solution.stem).Optimizer, time.process_time()
+    scores = score_families(make, seed, count)
+    taken = time.process_time() - started
     for family, score in scores.items():
         print(f"{family:12} {score:6.3f}")
     print(f"{'score':12} {np.mean(list(scores.values())):6.3f}")
+    steps = len(scores) * count * import_module("landscapes").BUDGET
+    print(f"{'time':12} {1000 * taken / steps:6.3f} ms of processor time for one step, the problem's share included")
     if (solution.resolve().parent / "autograd.py").exists():
         make = import_module("autograd").Tensor
         expressions = json.loads((HERE / "expressions.json").read_text(encoding="utf-8"))

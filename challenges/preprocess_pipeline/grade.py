@@ -24,22 +24,27 @@ DIRECTION, BEST = "max", 1.0
 STEPS = 300
 TWINS = 0.99
 """Columns that agree more than this say the same."""
-FEWEST_ROWS = 50
+FEWEST_ROWS = 20
 """Smaller groups are not told of."""
-MOST_TWINS = 15
-GROUPS = {
-    "app": "应用（app）",
-    "web": "网页（web）",
-    "store": "门店（store）",
-    "phone": "电话（phone）",
-    "(empty)": "空（没有填写）",
-    "2023-01-02": "形如 2023-01-02",
-    "02/01/2023": "形如 02/01/2023",
-    "Jan 02 2023": "形如 Jan 02 2023",
-    "female": "女（female）",
-    "male": "男（male）",
+GROUPS = {"groups": ("slice_channel", "slice_date"), "passengers": ("slice_sex", "slice_class")}
+"""Hidden columns by which rows are grouped, by the name of what is shown; a source has those of one name only."""
+GROUP_NAMES = {
+    "app": ("app", "应用（app）"),
+    "web": ("web", "网页（web）"),
+    "store": ("store", "门店（store）"),
+    "phone": ("phone", "电话（phone）"),
+    "(empty)": ("(empty)", "（空）"),
+    "2023-01-02": ("as 2023-01-02", "形如 2023-01-02"),
+    "02/01/2023": ("as 02/01/2023", "形如 02/01/2023"),
+    "Jan 02 2023": ("as Jan 02 2023", "形如 Jan 02 2023"),
+    "female": ("women", "女性"),
+    "male": ("men", "男性"),
+    "class 1": ("first class", "一等舱"),
+    "class 2": ("second class", "二等舱"),
+    "class 3": ("third class", "三等舱"),
 }
-"""Groups of both sources in the order to tell of them, with their names in Chinese; others follow as they are."""
+"""Groups in the order to tell of them, with their names in English and Chinese; others follow as they are."""
+MOST_TWINS = 15
 
 
 def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
@@ -108,7 +113,10 @@ def show(names: list[str], train: Floats, test: Floats, chances: Floats, answers
             },
             "rows": find_twins(names, train),
         },
-        "groups": {"label": {"en": "AUC", "zh": "AUC"}, "rows": score_groups(answers, chances)},
+        **{
+            of: {"label": {"en": "AUC", "zh": "AUC"}, "rows": score_groups(answers, chances, columns)}
+            for of, columns in GROUPS.items()
+        },
     }
 
 
@@ -129,15 +137,15 @@ def find_twins(names: list[str], train: Floats) -> list[dict[str, Any]]:
     return rows[:MOST_TWINS]
 
 
-def score_groups(answers: dict[str, Any], chances: Floats) -> list[dict[str, Any]]:
-    """The score in each group that is large enough and has both labels."""
+def score_groups(answers: dict[str, Any], chances: Floats, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The score in each group that is large enough and has both labels; of columns that there are."""
     rows: list[dict[str, Any]] = []
-    order = {group: place for place, group in enumerate(GROUPS)}
-    for name in sorted(name for name in answers if name.startswith("slice_")):
+    order = {group: place for place, group in enumerate(GROUP_NAMES)}
+    for name in (name for name in columns if name in answers):
         for group in sorted(set(answers[name].tolist()), key=lambda each: (order.get(each, len(order)), each)):
             chosen = answers[name] == group
             labels = answers["label"][chosen]
             if chosen.sum() >= FEWEST_ROWS and 0 < labels.sum() < len(labels):
-                told = {"en": group, "zh": GROUPS[group]} if group in GROUPS else group
+                told = dict(zip(("en", "zh"), GROUP_NAMES[group], strict=True)) if group in GROUP_NAMES else group
                 rows.append({"name": told, "value": float(roc_auc_score(labels, chances[chosen]))})
     return rows

@@ -165,7 +165,7 @@ def load_passengers(raw: Path) -> pl.DataFrame:
     """
     try:
         table = pl.read_csv(raw / "train.csv")
-        groups = {"slice_channel": pl.col("Sex"), "slice_date": pl.col("Pclass").cast(pl.String)}
+        groups = {"slice_sex": pl.col("Sex"), "slice_class": pl.format("class {}", "Pclass")}
         return table.drop("PassengerId").with_columns(**groups)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidSource(f"train.csv: {error}") from error

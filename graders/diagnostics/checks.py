@@ -19,8 +19,9 @@ def checks(side: PublicSide, of: str) -> dict[str, Any] | None:
     Args:
         side: With what `grade.py` shows.
         of: Its name: `groups` of `name` (text, or one in both languages) and `share` (of its checks that were passed),
-            and `rows` of `group`, `request` (text), `what` (text) and `wrong` (in both languages; None: passed), which
-            must not tell what is right.
+            and `rows` of `group`, `request` (text), `what` (text), and in both languages `form` (what a right answer
+            looks like), `given` (what came; None: nothing to show) and `wrong` (None: passed), which must not tell
+            what is right.
 
     Returns:
         `groups`; `passed` and `total`; and `rows` of those that failed, the first 150. None where there is no check.
@@ -38,6 +39,8 @@ def checks(side: PublicSide, of: str) -> dict[str, Any] | None:
                 "group": row["group"],
                 "request": row["request"][:_MOST_CHARACTERS],
                 "what": row["what"][:_MOST_CHARACTERS],
+                "form": row["form"],
+                "given": row["given"],
                 "wrong": row["wrong"],
             }
             for row in failed[:_MOST_ROWS]

@@ -181,6 +181,9 @@ def test_a_naive_service_is_told_what_is_wrong(hidden: Hidden):
     for text in words:
         rest = re.sub(r"less than 2 %|2 to 10 %|10 to 50 %|more than 50 %|5 %|status \d+, not \d+", "", text)
         assert not re.search(r"\d", rest), "what is right is never told"
+    rows = {(row["group"]["en"], row["what"]): row for row in graded.shown["checks"]["rows"] if row["wrong"]}
+    assert rows["numbers", "orders"]["form"]["en"] == "a whole number"
+    assert re.fullmatch(r"[\d,.]+", rows["numbers", "revenue"]["given"]["en"])
 
 
 def test_a_service_that_dies_keeps_what_it_has_answered(hidden: Hidden):

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from challenges._generators.dashboards import is_near, judge, judge_page, read_number, read_shown
+from challenges._generators.answers import repeat, tell_form
+from challenges._generators.dashboards import (
+    _EDGES,
+    _PAGE_FIELDS,
+    FIELDS,
+    is_near,
+    judge,
+    judge_page,
+    read_number,
+    read_shown,
+)
 from challenges._generators.programs import Page, Response
 
 JSON = "application/json"
@@ -146,3 +156,48 @@ def test_numbers_near_zero():
     assert not is_near(0, 0.006)
     assert not is_near(1e-6, 2e-6)
     assert read_number("1") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "said"),
+    [
+        ("revenue", 1234567.891, "1,234,600"),
+        ("refund_rate", 0.0437261, "0.043726"),
+        ("orders", -0.0, "0"),
+        ("revenue", 1e-9, "≈ 0"),
+        ("revenue", 1e300, "…"),
+        ("revenue", "a line of the hidden table", None),
+        ("revenue", None, None),
+        ("top_products", TOP, "a list of 2, the first: 20; 10"),
+        ("top_products", ["a line of the hidden table"], "a list of 1"),
+        ("top_products", [{"name": "a", "revenue": "a line"}], "a list of 1"),
+        ("daily", [{"date": "x", "revenue": 1.123456}] * 20_000, "a list of 9999, the first: 1.1235; 1.1235; 1.1235"),
+    ],
+)
+def test_of_an_answer_only_short_numbers_are_repeated(field: str, given: Any, said: str | None):
+    told = repeat("numbers", field, Response(200, 0.1, JSON, {field: given}))
+    assert (told["en"] if told else None) == said
+
+
+def test_of_edge_cases_and_pages_status_and_numbers_are_repeated():
+    def told(group: str, field: str, response: Response) -> str | None:
+        words = repeat(group, field, response)
+        return words["en"] if words else None
+
+    assert (
+        told("edges", "nothing", Response(200, 0.1, JSON, NOTHING | {"orders": 3})) == "status 200, revenue 0, orders 3"
+    )
+    assert told("edges", "refusal", Response(200, 0.1, JSON, ["a line"])) == "status 200"
+    assert told("edges", "absent", Response(302)) == "status 302"
+    assert told("numbers", "revenue", Response(200, 0.1, JSON, ["a line"])) is None
+    assert told("numbers", "revenue", Response()) is None
+    page = Response(200, 0.1, "text/html", None, PAGE)
+    assert told("page", "revenue", page) == "1,234.5"
+    assert told("page", "title", page) is None
+    assert told("page", "revenue", Response(200)) is None
+
+
+def test_every_check_says_which_form_is_right():
+    for field in (*FIELDS, *_EDGES, *_PAGE_FIELDS, "rows", "p95"):
+        assert set(tell_form("numbers", field)) == {"en", "zh"}
+    assert tell_form("page", "aov")["en"] == 'a number in data-kpi="aov"'

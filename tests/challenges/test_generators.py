@@ -12,6 +12,7 @@ from challenges._generators import city
 from challenges._generators.digits import SIZE, draw_digits
 from challenges._generators.keys import Keys
 from challenges._generators.pictures import save_scatter, save_sheet, shade
+from challenges._generators.slices import name_slant
 
 KEYS = Keys(b"k" * 32, "demo", 1)
 
@@ -120,3 +121,10 @@ def test_a_sheet_holds_full_rows_only(tmp_path: Path):
     with Image.open(tmp_path / "s.png") as image:
         assert image.size == (12, 8)
         assert np.asarray(image)[0, 4] == images[1, 0, 0]
+
+
+def test_digits_are_grouped_by_the_angle_at_which_they_lean():
+    down, across = np.arange(SIZE)[:, None], np.arange(SIZE)[None, :]
+    bars = [np.abs(across - 14 - lean * (14 - down)) < 2 for lean in (-0.3, -0.05, 0.05, 0.3)]
+    images = np.array(bars, dtype=np.uint8) * 255
+    assert name_slant(images).tolist() == ["leaning left", "upright", "upright", "leaning right"]

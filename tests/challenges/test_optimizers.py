@@ -181,8 +181,8 @@ def test_practice_tells_the_score_of_the_server(made: Prepared, tmp_path: Path):
             problems = draw_problems(family, 2, rng) | {"seed": np.arange(2)}
             left = GRADE.run_family(program, family, problems)
             expected.append(measure_reduction(left[:, -1], left[:, 0]).mean())
-    assert [words[0] for words in said] == [*FAMILIES, "score", "autograd"]
-    assert [float(words[1]) for words in said[:-1]] == pytest.approx([*expected, np.mean(expected)], abs=6e-4)
+    assert [words[0] for words in said] == [*FAMILIES, "score", "time", "autograd"]
+    assert [float(words[1]) for words in said[:-2]] == pytest.approx([*expected, np.mean(expected)], abs=6e-4)
     passed = int(said[-1][1])
     assert 10 <= passed < 20
     assert done.stdout.count("\n  [[") == 40 - passed

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from challenges._generators.pictures import save_text
 from challenges.errors import InvalidSource
 from challenges.messages import Outcome
 from tests.challenges.workshop import CHALLENGES, Prepared, Workshop, load_script
@@ -45,6 +47,17 @@ def test_every_column_is_written_as_it_is_said_to_be(made: Prepared):
     shares = [np.mean([is_date(cell, style) for cell in train["date"]]) for style in styles]
     assert shares == pytest.approx([1 / 3] * 3, abs=0.03)
     assert 0.4 < float(train["bought"].mean()) < 0.6  # type: ignore[arg-type]
+
+
+def test_a_yen_sign_of_the_preview_is_a_y_with_two_bars(tmp_path: Path):
+    pictures = []
+    for word in ("Y7", "¥7"):
+        save_text(tmp_path / "word.png", [(word, (60, 60, 60))], size=(60, 40))
+        with Image.open(tmp_path / "word.png") as picture:
+            pictures.append(np.asarray(picture).astype(int))
+    plain, barred = pictures
+    assert (barred <= plain).all()
+    assert len(np.unique(np.nonzero((barred < plain).any(2))[0])) == 2
 
 
 def is_date(cell: str, style: str) -> bool:
@@ -82,8 +95,8 @@ def test_columns_that_say_nothing_new_are_named():
 
 def test_groups_of_one_label_or_few_rows_are_not_told_of():
     labels = np.array([0, 1] * 60 + [1] * 60)
-    groups = np.array(["both"] * 60 + ["few"] * 40 + ["both"] * 20 + ["one"] * 60)
-    rows = GRADE.score_groups({"label": labels, "slice_x": groups}, CHANCE.random(180))
+    groups = np.array(["both"] * 60 + ["few"] * 19 + ["both"] * 41 + ["one"] * 60)
+    rows = GRADE.score_groups({"label": labels, "slice_x": groups}, CHANCE.random(180), ("slice_x", "slice_absent"))
     assert [row["name"] for row in rows] == ["both"]
 
 
@@ -112,6 +125,12 @@ def test_passengers_are_divided_and_the_baseline_reads_them(workshop: Workshop, 
     assert verdict.outcome is Outcome.SCORED, verdict.faults
     assert verdict.private is not None
     assert verdict.private.score > 0.75
+    titles = {told["title"]["en"]: told for told in verdict.diagnostics}
+    assert "The score by channel and by way of writing a date" not in titles
+    groups = [row["name"]["en"] for row in titles["The score by sex and by class of the ticket"]["rows"]]
+    assert groups[:2] == ["women", "men"]
+    assert "third class" in groups
+    assert set(made.answers.columns) - {"side"} == {"id", "label", "slice_sex", "slice_class"}
 
 
 def test_a_file_of_other_columns_is_refused(tmp_path: Path):

@@ -75,8 +75,9 @@ def test_half_of_the_real_flowers_is_hidden(workshop: Workshop):
     assert pl.concat([asked, pl.read_csv(made.public / "train.csv").select(columns)]).height == 150
 
 
-def test_mnist_from_all_four_files(tmp_path: Path):
-    """The whole pool, with files of the right form and few digits."""
+@pytest.mark.parametrize(("source", "groups"), [("real", {"slice_pen_width", "slice_skew"}), ("fashion", set())])
+def test_pictures_of_all_four_files(source: str, groups: set[str], tmp_path: Path):
+    """The whole pool, with files of the right form and few pictures; only digits are grouped by pen and slant."""
     rng = np.random.default_rng(0)
     raw, public, hidden = (tmp_path / name for name in ("raw", "public", "hidden"))
     for folder in (raw, public, hidden):
@@ -85,10 +86,11 @@ def test_mnist_from_all_four_files(tmp_path: Path):
         write_idx(raw / f"{part}-images-idx3-ubyte.gz", 2051, rng.integers(0, 256, (count, 28, 28)))
         write_idx(raw / f"{part}-labels-idx1-ubyte.gz", 2049, np.arange(count) % 10)
     script = load_script(CHALLENGES / "mnist_digits", "prepare")
-    script.prepare(raw, public, hidden, Keys(SECRET, "mnist_digits", 1), "real")
+    script.prepare(raw, public, hidden, Keys(SECRET, "mnist_digits", 1), source)
     assert load_part(public, "train")["x"].shape == (60, 28, 28)
     answers = pl.read_parquet(hidden / "answers.parquet")
     assert answers.height == 10
+    assert set(answers.columns) - {"id", "label"} == groups
     labels = [*load_part(public, "train")["y"].tolist(), *answers["label"].to_list()]
     assert sorted(labels) == sorted(list(range(10)) * 7)
 

@@ -131,7 +131,11 @@ DIAGNOSTICS: list[dict[str, Any]] = [
         "groups": [{"name": TITLE, "share": 0.5}],
         "passed": 1,
         "total": 2,
-        "rows": [{"group": TITLE, "request": "GET /?a=<b>", "what": "<b>", "wrong": TITLE}],
+        "rows": [
+            {"group": TITLE, "request": "GET /?a=<b>", "what": "<b>", "wrong": TITLE},
+            {"group": TITLE, "request": "GET /", "what": "b", "form": TITLE, "given": TITLE, "wrong": TITLE},
+            {"group": TITLE, "request": "GET /", "what": "b", "form": TITLE, "given": None, "wrong": TITLE},
+        ],
     },
     {"kind": "checks", "groups": [{"name": "b", "share": 1.0}], "passed": 2, "total": 2, "rows": []},
     {"kind": "gallery", "columns": [TITLE, "b"], "rows": [{"pictures": ["aGk=", "aGk="], "caption": "pair <1>"}]},

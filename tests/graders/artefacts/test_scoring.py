@@ -196,6 +196,7 @@ def test_points_are_shown_one_by_one_within_bounds():
 
 def test_checks_that_failed_are_shown_and_the_others_counted():
     row: dict[str, Any] = {"group": NAMES, "request": "GET /" + "x" * 400, "what": "revenue", "wrong": NAMES}
+    row |= {"form": NAMES, "given": None}
     rows = [row, row | {"wrong": None}]
     (told,) = shown("checks", {"groups": [{"name": NAMES, "share": 1 / 3}], "rows": rows})
     assert (told["passed"], told["total"]) == (1, 2)
