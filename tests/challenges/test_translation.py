@@ -165,7 +165,7 @@ def test_hidden_sentences_are_new_and_their_names_half_so(made: Prepared):
     assert (train.height, asked.height) == (20_000, 2000)
     assert train["english"].n_unique() == 20_000
     assert not set(train["english"]) & set(asked["english"])
-    lexicon = coin_lexicon(Dice(Keys(SECRET, "translation", 1).rng("lexicon")))
+    lexicon = coin_lexicon(Dice(Keys(SECRET, "translation", 2).rng("lexicon")))
     learnt = set(re.findall(r"\w+", " ".join(train["english"])))
     assert {name for name, _ in lexicon.people} <= learnt
     assert not {name for name, _ in lexicon.new_people} & learnt
@@ -178,8 +178,8 @@ def test_hidden_sentences_are_new_and_their_names_half_so(made: Prepared):
 def test_who_knows_the_grammar_but_not_the_words_is_not_perfect(made: Prepared, tmp_path: Path):
     """A transducer from the public source: it translates all, with the words of another installation."""
     _, asked = load_pairs(made)
-    mine = coin_lexicon(Dice(Keys(SECRET, "translation", 1).rng("lexicon")))
-    other = coin_lexicon(Dice(Keys(bytes(32), "translation", 1).rng("lexicon")))
+    mine = coin_lexicon(Dice(Keys(SECRET, "translation", 2).rng("lexicon")))
+    other = coin_lexicon(Dice(Keys(bytes(32), "translation", 2).rng("lexicon")))
     spelled = {written_as(mine, syllable): written_as(other, syllable) for syllable in bilingual.SYLLABLES}
     things = {one.zh: two.zh for one, two in zip(mine.things, other.things, strict=True)}
 
