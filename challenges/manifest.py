@@ -134,11 +134,11 @@ class SecondaryThresholds:
     """What levels ask of a secondary metric, beside the score; a level that is not named asks for nothing."""
 
     passing: float | None = None
-    """As `passing` below, in the secondary metric's unit."""
+    """What the level `passing` asks for, in the secondary metric's unit."""
     good: float | None = None
-    """As `good` below."""
+    """What the level `good` asks for."""
     excellent: float | None = None
-    """As `excellent` below."""
+    """What the level `excellent` asks for."""
 
 
 @dataclass(frozen=True)
@@ -242,11 +242,11 @@ class Manifest:
     submission: Table
     """What participants send; where they send a model, the predictions that are read of it."""
     thresholds: Thresholds | None
-    """Scores of the levels pass, good and excellent on offline data; None for a source that has none."""
+    """Scores of the levels pass, good and excellent on offline data; every file has them. None: of a source without."""
     data_licence: str
     """Licence of the offline data."""
     baselines: list[Baseline] = field(default_factory=list)
-    """Measured reference scores; exactly one `is_script`."""
+    """Measured reference scores; of the offline data, exactly one is `is_script`."""
     secondary: list[Metric] = field(default_factory=list)
     """Further metrics, shown beside the score."""
     diagnostics: list[Diagnostic] = field(default_factory=list)

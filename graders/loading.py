@@ -51,7 +51,7 @@ class LoadedChallenge:
 
     package_digest: str
     manifest: Manifest
-    """The package's, with what labels are called in this data."""
+    """The package's, with the levels, baselines and names of labels of this data's source."""
     dataset: str
     dataset_digest: str
     """sha256 of the vault's data manifest."""
@@ -78,7 +78,7 @@ class LoadedChallenge:
     mark: Callable[[str, str], list[Marked] | None] | None = None
     """Of the package's `grade.py`, for challenges that take models: marks the sentences of a text after its prompt."""
     kept: dict[str, Any] = field(default_factory=dict)
-    """What diagnostics have read, in the order of the public rows."""
+    """What was read or measured once for all submissions, such as features in the order of the public rows."""
 
     @cached_property
     def inputs(self) -> HiddenInputs:
@@ -230,7 +230,7 @@ def _load(folder: Path, vault_url: str, public_url: str, dataset: str, _stamp: t
         return challenge
     script = load_script(folder, GRADE_FILE)
     if not package.manifest.is_scored_by_package:
-        return replace(challenge, mark=script.mark)
+        return replace(challenge, mark=getattr(script, "mark", None))
     return replace(challenge, grade=script.grade, try_out=script.try_out if package.manifest.program else None)
 
 

@@ -177,8 +177,9 @@ class Reader:
                 raise _Contradiction(f"{self.holders[thing]} has the {thing}", f"{thing} 在 {self.holders[thing]} 手里")
             self._check_lies(thing, room)
         else:
-            self._check_holds(self._who(name), thing)
-            self._check_is_in(name, room)
+            who = self._who(name)
+            self._check_holds(who, thing)
+            self._check_is_in(who, room)
         self.is_over = True
 
     def _check_goes_on(self) -> None:
@@ -243,7 +244,7 @@ _SLOTS = {
     "answer": r"\w+(?: \w+){1,5}",
 }
 """What stands in the place of a name in braces, and is told to the reader."""
-_WAYS: list[tuple[str, Callable[..., None]]] = [
+WAYS: list[tuple[str, Callable[..., None]]] = [
     ("[weather] .", Reader.see_weather),
     ("{name} the {trade} was in the {room} .", Reader.meet),
     ("In the {room} stood a {trade} called {name} .", Reader.meet),
@@ -268,7 +269,7 @@ _WAYS: list[tuple[str, Callable[..., None]]] = [
 
 @lru_cache
 def _patterns_of(lexicon: Lexicon) -> list[tuple[re.Pattern[str], Callable[..., None]]]:
-    """Patterns of `_WAYS`; nothing in them is repeated without bounds, so that none is slow on any text."""
+    """Patterns of `WAYS`; nothing in them is repeated without bounds, so that none is slow on any text."""
     words = {
         "weather": lexicon.weather,
         "going": lexicon.goings,
@@ -285,4 +286,4 @@ def _patterns_of(lexicon: Lexicon) -> list[tuple[re.Pattern[str], Callable[..., 
         parts = re.split(r"(\{\w+\}|\[\w+\])", way)
         return re.compile("".join(slots.get(part) or re.escape(part) for part in parts))
 
-    return [(compile_way(way), follow) for way, follow in _WAYS]
+    return [(compile_way(way), follow) for way, follow in WAYS]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from challenges._generators.answers import repeat, tell_form
+from challenges._generators.dashboard_replies import repeat, tell_form
 from challenges._generators.dashboards import Words, is_near, judge, judge_page, read_number, say
 from challenges._generators.grading import Graded, Hidden, Side
 from challenges._generators.programs import ProgramFailed, Request, Response, Service, Visit

@@ -144,7 +144,7 @@ def find_errors(field: Field) -> Errors:
                 nearest[box] = theirs[chosen] if chosen >= 0 else -1
                 if not kind[box]:
                     finder[theirs[chosen]] = box
-    is_taken = (nearest >= 0) & (finder[nearest] >= 0)
+    is_taken = (nearest >= 0) & (finder[nearest] >= 0) if len(finder) else np.zeros(len(nearest), dtype=np.bool_)
     is_missed = finder < 0
     is_missed[nearest[np.isin(kind, ["class", "location"])]] = False
     return Errors(kind, nearest, is_taken, is_missed)

@@ -43,7 +43,7 @@ def grade(given: Given, hidden: Hidden, side: Side) -> Graded:
             "repeated": float(np.mean([count_repeated(draws) for draws in samples.values()])),
             "echo": float(np.mean([np.abs(correlate(draws, 1)).max() for draws in samples.values()])),
         },
-        shown=show(samples, hidden["edges"], hidden["shares"], ratios) if side.is_public else {},
+        shown=show(samples, hidden.get("edges", {}), hidden.get("shares", {}), ratios) if side.is_public else {},
     )
 
 
@@ -113,12 +113,12 @@ def show(
         },
     }
     for name, draws in samples.items():
-        for place, (bins, exact) in enumerate(zip(edges[name], shares[name], strict=True)):
-            english, chinese = ORDINALS[place]
+        bins, exact = edges.get(name, ()), shares.get(name, ())  # older data has none
+        for place, (english, chinese) in enumerate(ORDINALS[: draws.shape[1]]):
             told[f"histogram_{name}_{place + 1}"] = {
                 "x_label": {"en": f"{english} coordinate", "zh": f"{chinese}个坐标"},
                 "y_label": {"en": "share of the samples", "zh": "样本所占比例"},
-                "lines": draw_histograms(draws[:, place], bins, exact),
+                "lines": draw_histograms(draws[:, place], bins[place], exact[place]) if place < len(bins) else [],
             }
     return told
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from challenges._generators.grading import Mark
 from graders.copying import find_longest_copy
 from graders.diagnostics import shorten
@@ -13,6 +15,8 @@ from graders.variety import measure_distinct, measure_self_bleu
 if TYPE_CHECKING:
     from challenges._generators.grading import Marked
     from graders.diagnostics import PublicSide
+
+log = structlog.get_logger(__name__)
 
 Texts = dict[str, str]
 """By the id of their prompt."""
@@ -23,7 +27,8 @@ _SHOWN_TEXTS = 8
 _SHOWN_FAULTS = 5
 _SHORTEST_LINE = 60
 """Words of a line of the training text that is told as an example of such texts."""
-_KEPT = "usual variety"
+_MOST_COMPARED = 50
+"""Texts that are compared with one another; of more, so many are taken evenly: each is compared with all others."""
 
 
 def continuations(
@@ -60,7 +65,7 @@ def continuations(
         "faults": faults[:_SHOWN_FAULTS],
         "fault_count": len(faults),
         **_measure(list(texts.values())),
-        **_usual(side, learnt, len(asked)),
+        **_usual(side, train, learnt, len(texts)),
         "copied": len(copy),
         "copied_text": copy[:_SHOWN_COPY],
         "marks": {mark.value: found.count(mark) for mark in Mark} if found else None,
@@ -76,7 +81,7 @@ def read_texts(sent: str, asked: Texts) -> tuple[Texts, list[dict[str, Any]]]:
         asked: The prompts.
     """
     texts, faults = Texts(), list[dict[str, Any]]()
-    for number, line in enumerate(sent.splitlines(), start=1):
+    for number, line in enumerate(sent.split("\n"), start=1):
         if not line.strip():
             continue
         what = _find_fault(line, asked, texts)
@@ -107,29 +112,37 @@ def _read_prompts(side: PublicSide, prompts: str) -> Texts:
         content = side.challenge.read_public(prompts).decode()
     except FileNotFoundError:  # data that was prepared before there were prompts
         return {}
-    rows = [json.loads(line) for line in content.splitlines()]
+    rows = [json.loads(line) for line in content.split("\n") if line.strip()]
     return {row["id"]: row["text"] for row in rows}
 
 
 def _mark(side: PublicSide, prompt: str, text: str) -> list[Marked] | None:
-    return side.challenge.mark(prompt, text) if side.challenge.mark else None
+    if side.challenge.mark is None:
+        return None
+    try:
+        return side.challenge.mark(prompt, text)
+    except Exception:
+        # Any text may come, and none is scored: a reader that stumbles must not cost a participant the score.
+        log.exception("a text could not be marked", challenge=side.challenge.dataset)
+        return None
 
 
 def _measure(texts: list[str]) -> dict[str, float | None]:
     words = [text.split() for text in texts]
-    alike = measure_self_bleu([" ".join(each) for each in words])
+    alike = measure_self_bleu([" ".join(each) for each in words[:: -(-len(words) // _MOST_COMPARED) or 1]])
     return {
         "distinct": shorten(measure_distinct(words, 2)),
         "self_bleu": None if alike is None else shorten(alike),
     }
 
 
-def _usual(side: PublicSide, learnt: str, count: int) -> dict[str, float | None]:
-    """The same of the training text, measured once."""
-    if _KEPT not in side.challenge.kept:
-        lines = [line for line in learnt.splitlines() if len(line.split()) >= _SHORTEST_LINE]
-        side.challenge.kept[_KEPT] = _measure(lines[:count])
-    return {f"train_{name}": value for name, value in side.challenge.kept[_KEPT].items()}
+def _usual(side: PublicSide, train: str, learnt: str, count: int) -> dict[str, float | None]:
+    """The same of as many lines of the training text, measured once."""
+    key = f"variety of {count} lines of {train}"
+    if key not in side.challenge.kept:
+        lines = [line for line in learnt.split("\n") if len(line.split()) >= _SHORTEST_LINE]
+        side.challenge.kept[key] = _measure(lines[:count])
+    return {f"train_{name}": value for name, value in side.challenge.kept[key].items()}
 
 
 def _tell(name: str, prompt: str, text: str, marked: list[Marked] | None) -> dict[str, Any]:

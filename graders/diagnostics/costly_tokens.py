@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graders.diagnostics import shorten
 from graders.models.outputs import BITS, EXPECTED
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _FEWEST_TOKENS = 100
 """Tokens that come more rarely are not told of."""
 _MOST_ROWS = 15
-_PERCENT_DECIMALS = 2
 
 
 def costly_tokens(side: PublicSide, file: str = "vocab.json", weight: str = "") -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ def costly_tokens(side: PublicSide, file: str = "vocab.json", weight: str = "") 
         return None
     costs = side.weighed(bits[side.rows], weight).ravel().astype(np.float64)
     tokens = side.weighed(expected[side.rows], weight).ravel()
-    characters, digits = vocabulary["characters"], side.scorer.metric.decimals
+    characters = vocabulary["characters"]
     counts = np.bincount(tokens, minlength=len(characters))
     sums = np.bincount(tokens, costs, minlength=len(characters))
     whole = sums.sum()
@@ -46,8 +46,8 @@ def costly_tokens(side: PublicSide, file: str = "vocab.json", weight: str = "") 
         {
             "name": characters[token],
             "rows": int(counts[token]),
-            "score": round(float(sums[token] / counts[token]), digits),
-            "share": round(float(100 * sums[token] / whole), _PERCENT_DECIMALS) if whole else 0.0,
+            "score": shorten(float(sums[token] / counts[token])),
+            "share": shorten(float(100 * sums[token] / whole)) if whole else 0.0,
         }
         for token in frequent[:_MOST_ROWS]
     ]

@@ -38,7 +38,8 @@ def silhouettes(side: PublicSide, file: str) -> dict[str, Any] | None:
     """
     step = -(-side.count // _MOST_ROWS)
     features = side.features(file).drop(side.challenge.manifest.submission.id)[::step]
-    names, codes = np.unique(side.column(side.scorer.metric.columns[0])[::step], return_inverse=True)
+    column = side.column(side.scorer.metric.columns[0])
+    names, codes = np.unique(column[::step], return_inverse=True)
     numbers = features.select(pl.col(pl.Float64, pl.Int64)).fill_null(strategy="mean").to_numpy()
     if not 1 < len(names) < len(codes) or not numbers.size:
         return None
@@ -51,6 +52,6 @@ def silhouettes(side: PublicSide, file: str) -> dict[str, Any] | None:
             {"name": str(int(names[code])), "rows": int(sizes[code]), "score": round(float(means[code]), 3)}
             for code in order
         ],
-        "clusters": len(names),
+        "clusters": len(np.unique(column)),
         "mean": round(float(values.mean()), 3),
     }

@@ -109,6 +109,13 @@ def test_a_learner_is_told_the_thresholds_that_hold(package: Package):
         assert [float(x) for x in told] == [levels.passing, levels.good, levels.excellent]
 
 
+def test_a_script_is_told_as_one_on_each_source(package: Package):
+    for source in package.manifest.sources.values():
+        scripts = [known.is_script for known in source.baselines]
+        assert scripts == ["(baseline.py)" in known.name.en for known in source.baselines]
+        assert sum(scripts) <= 1
+
+
 def test_the_description_names_every_file_and_column(prepared: Prepared):
     for language, text in prepared.package.descriptions.items():
         sections = split_sections(text, language)

@@ -119,6 +119,23 @@ def test_texts_are_compared_with_one_another_and_with_the_training_text():
     assert told["copied_text"] == "the fox ran and "
 
 
+def test_a_reader_that_stumbles_costs_nobody_a_score():
+    def stumble(prompt: str, text: str) -> list[Marked]:
+        raise KeyError(prompt, text)
+
+    told = tell(lines({"id": "p1", "text": "it ran ."}), replace(make(), mark=stumble))
+    assert told is not None
+    assert (told["marks"], told["texts"]) == (None, 1)
+    assert told["rows"][0]["sentences"] == [{"text": "it ran .", "mark": "", "why": None}]
+
+
+def test_other_ends_of_lines_belong_to_the_text():
+    row = json.dumps({"id": "p1", "text": "it\u2028ran\u0085."}, ensure_ascii=False)
+    told = tell(f"{row}\n")
+    assert told is not None
+    assert (told["fault_count"], told["texts"]) == (0, 1)
+
+
 def test_a_long_text_is_cut():
     told = tell(lines({"id": "p2", "text": "x" * 9000}))
     assert told is not None

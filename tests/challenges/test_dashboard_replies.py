@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from challenges._generators.answers import repeat, tell_form
+from challenges._generators.dashboard_replies import repeat, tell_form
 from challenges._generators.dashboards import (
     _EDGES,
     _PAGE_FIELDS,
