@@ -109,6 +109,7 @@ def test_a_learner_is_told_the_thresholds_that_hold(package: Package):
         assert [float(x) for x in told] == [levels.passing, levels.good, levels.excellent]
 
 
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 def test_a_script_is_told_as_one_on_each_source(package: Package):
     for source in package.manifest.sources.values():
         scripts = [known.is_script for known in source.baselines]

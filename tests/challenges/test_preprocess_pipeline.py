@@ -102,7 +102,7 @@ def test_groups_of_one_label_or_few_rows_are_not_told_of():
 
 def test_groups_are_named_in_both_languages_in_the_order_of_their_list():
     labels, groups = np.array([0, 1] * 150), np.repeat(["web", "app", "1"], 100)
-    rows = GRADE.score_groups({"label": labels, "slice_channel": groups}, CHANCE.random(300))
+    rows = GRADE.score_groups({"label": labels, "slice_channel": groups}, CHANCE.random(300), ("slice_channel",))
     assert [row["name"] for row in rows] == [
         {"en": "app", "zh": "应用（app）"},
         {"en": "web", "zh": "网页（web）"},
