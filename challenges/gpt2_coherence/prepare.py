@@ -64,6 +64,8 @@ KINDS = {
 NAME, TRADE, ROOM, THING, MARK, WORD = "ntropw"
 """Letters for what a word is; the last one for all others."""
 INK = (60, 60, 60)
+PREVIEW_LINES = 5
+"""Of articles."""
 COLOURS = {NAME: PALETTE[0], TRADE: PALETTE[0], ROOM: PALETTE[4], THING: PALETTE[2]}
 """In the preview: who, where and what."""
 CLASSES = {
@@ -285,4 +287,12 @@ def divide_articles(articles: list[list[str]], keys: Keys) -> Corpus:
     long = [line.split() for line in lines if len(line.split()) > 2 * PROMPT_WORDS]
     begun = keys.rng("prompts/articles").permutation(len(long))[:PROMPTS].tolist()
     prompts = [" ".join(long[number][:PROMPT_WORDS]) for number in sorted(begun)]
-    return Corpus(lines, [Passage(windows[number]) for number in chosen], prompts, [])
+    return Corpus(lines, [Passage(windows[number]) for number in chosen], prompts, colour_unknown(lines))
+
+
+def colour_unknown(lines: list[str]) -> Pieces:
+    """The first lines of Latin letters in pieces: words without an id stand out."""
+    known = number_words(lines)
+    shown = [line for line in lines if line.isascii()][:PREVIEW_LINES]
+    words = [(word, INK if word in known else COLOURS[ROOM]) for line in shown for word in (*line.split(), "\n")]
+    return [(text if text == "\n" else f"{text} ", colour) for text, colour in words]

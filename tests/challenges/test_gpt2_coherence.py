@@ -323,6 +323,9 @@ def test_a_fifth_of_the_articles_is_hidden(workshop: Workshop):
     assert verdict.public.secondary == {}
     assert [told["kind"] for told in verdict.diagnostics] == ["positions", "passage"]
     assert made.package.manifest.sources["real"].honour_system
+    with Image.open(made.public / "preview.png") as image:
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 16) or []}
+    assert {SCRIPT.INK, SCRIPT.COLOURS[SCRIPT.ROOM]} <= colours
     prompts = [json.loads(line)["text"] for line in load_text(made, "prompts.jsonl").splitlines()]
     assert len(prompts) == len(set(prompts)) == 50
     assert all(len(prompt.split()) == 32 and prompt in train for prompt in prompts)
