@@ -32,8 +32,9 @@ def read_targets(made: Prepared) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", ["t1", "t2", "t3", "t4", "t5", "t6"])
 def test_exact_draws_have_the_density_that_is_told(made: Prepared, name: str):
     """Weighed by the density over that of a normal distribution, points of the latter have the draws' means."""
+    chance = np.random.default_rng(4)  # of its own: the weights of the banana's far ends differ much from draw to draw
     target = TARGETS.load(made.public / "targets.json")[name]
-    exact = PREPARE.draw(read_targets(made)[name], 40_000, CHANCE)
+    exact = PREPARE.draw(read_targets(made)[name], 40_000, chance)
     middle, factor = exact.mean(0), 2 * np.linalg.cholesky(np.cov(exact.T).reshape(2 * exact.shape[1:]))
     if name == "t6":  # no normal distribution covers a funnel: compare it where the wide coordinates are summed out
         widths = exact[:, 0]
@@ -44,7 +45,7 @@ def test_exact_draws_have_the_density_that_is_told(made: Prepared, name: str):
         points[1, 1:] = 2.0
         assert float(torch.diff(target.log_prob(points))) == pytest.approx(-9 * 2.0)
         return
-    noise = CHANCE.normal(size=(400_000, exact.shape[1]))
+    noise = chance.normal(size=(400_000, exact.shape[1]))
     points = middle + noise @ factor.T
     heights = target.log_prob(torch.from_numpy(points.astype(np.float32))).numpy().astype(np.float64)
     weights = np.exp(heights - heights.max() + (noise**2).sum(1) / 2)
