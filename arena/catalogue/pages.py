@@ -80,8 +80,8 @@ def files_of(challenge: Challenge, now: dt.datetime) -> dict[str, Any]:
     archive = by_name.get(f"{challenge.slug}.zip")
     starters = [(by_name[name], sentence) for name, sentence in STARTERS.items() if name in by_name]
     preview = by_name.get(PREVIEW)
-    names = {"files": files, "archive": archive, "preview": preview, "starters": starters}
-    return names | {"source": source_of(challenge)}
+    source = source_of(challenge)
+    return {"files": files, "archive": archive, "preview": preview, "starters": starters, "source": source}
 
 
 def source_of(challenge: Challenge) -> Source | None:

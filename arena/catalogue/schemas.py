@@ -134,11 +134,11 @@ class LevelsOut(BaseModel):
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """The levels of a challenge."""
-        secondary: dict[str, dict[Level, float]] = {}
-        for asked in levels_of(manifest):
+        levels, secondary = levels_of(manifest), dict[str, dict[Level, float]]()
+        for asked in levels:
             for metric, value in asked.besides:
                 secondary.setdefault(metric.name, {})[asked.level] = value
-        return cls(**{asked.level.value: asked.score for asked in levels_of(manifest)}, secondary=secondary)
+        return cls(**{asked.level.value: asked.score for asked in levels}, secondary=secondary)
 
 
 class DatasetOut(BaseModel):

@@ -116,8 +116,6 @@ class Reader:
         """Somebody takes what lies there."""
         name = self._who(who)
         self._check_known(thing)
-        if thing in self.holders:
-            raise _Contradiction(f"{self.holders[thing]} has the {thing}", f"{thing} 在 {self.holders[thing]} 手里")
         self._check_lies(thing, self.places[name])
         self.holders[thing] = name
         del self.lying[thing]
@@ -173,8 +171,6 @@ class Reader:
         """The story ends with the place of a thing."""
         self._check_known(thing)
         if not name:
-            if thing in self.holders:
-                raise _Contradiction(f"{self.holders[thing]} has the {thing}", f"{thing} 在 {self.holders[thing]} 手里")
             self._check_lies(thing, room)
         else:
             who = self._who(name)
@@ -220,6 +216,8 @@ class Reader:
             raise _Contradiction(f"nobody has told of the {thing}", f"前面没有提到 {thing}")
 
     def _check_lies(self, thing: str, room: str) -> None:
+        if thing in self.holders:
+            raise _Contradiction(f"{self.holders[thing]} has the {thing}", f"{thing} 在 {self.holders[thing]} 手里")
         if self.lying[thing] != room:
             raise _Contradiction(f"the {thing} lies in the {self.lying[thing]}", f"{thing} 在 {self.lying[thing]}")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from challenges.texts import Text
     from graders.loading import LoadedChallenge
 
 FEWEST_ROWS = 5
@@ -86,7 +87,7 @@ class PublicSide:
         """What the labels of a metric are called, in both languages; the labels where the manifest names none."""
         columns = self.challenge.manifest.submission.columns
         named = next((column.names for column in columns if column.names and column.labels == labels), [])
-        return [{"en": name.en, "zh": name.zh} for name in named] or labels
+        return [in_both(name) for name in named] or labels
 
     def column(self, name: str) -> NDArray[Any]:
         """Predictions of one column on the public rows."""
@@ -166,11 +167,15 @@ def diagnose(side: PublicSide) -> list[dict[str, Any]]:
             raise BrokenChallenge(f"there is no diagnostic {diagnostic.name!r}") from error
         found = getattr(module, diagnostic.name)(side, **diagnostic.params)
         if found is not None:
-            title = {"en": diagnostic.title.en, "zh": diagnostic.title.zh}
-            told.append({"kind": diagnostic.name, "title": title, **found})
+            told.append({"kind": diagnostic.name, "title": in_both(diagnostic.title), **found})
     return told
 
 
-def shorten(value: float) -> float:
+def in_both(text: Text) -> dict[str, str]:
+    """A text as diagnostics tell it, in both languages."""
+    return {"en": text.en, "zh": text.zh}
+
+
+def shorten(value: float, digits: int = _DIGITS) -> float:
     """A number with five significant digits: enough to read, too few to carry anything else."""
-    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else 0.0
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else 0.0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from graders.diagnostics import shorten
+
 if TYPE_CHECKING:
     from graders.diagnostics import PublicSide
 
@@ -41,9 +43,7 @@ def boxes(side: PublicSide, of: str, file: str) -> dict[str, Any] | None:
     shown = [{**pictures[row["file"]], "boxes": []} for row in chosen]
     for picture, row in zip(shown, chosen, strict=True):
         cut = [{**box, "box": _cut_off(box["box"], picture)} for box in row["boxes"][:_MOST_BOXES]]
-        picture["boxes"] = [
-            {**box, "score": float(f"{box['score']:.{_DIGITS}g}")} for box in cut if min(box["box"][2:]) > 0
-        ]
+        picture["boxes"] = [{**box, "score": shorten(box["score"], _DIGITS)} for box in cut if min(box["box"][2:]) > 0]
     return {"note": told["note"], "pictures": shown} if shown else None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from challenges.errors import InvalidSubmission
+from graders.diagnostics import in_both
 from graders.scoring import BrokenChallenge
 
 if TYPE_CHECKING:
@@ -78,4 +79,4 @@ def _label_names(side: PublicSide, column: str) -> dict[str, dict[str, str]]:
     labelled = next((c for c in side.challenge.manifest.submission.columns if c.name == column), None)
     if labelled is None or not labelled.names:
         return {}
-    return _pair_names(labelled.labels, [name.en for name in labelled.names], [name.zh for name in labelled.names])
+    return dict(zip(labelled.labels, map(in_both, labelled.names), strict=True))
